@@ -1,0 +1,89 @@
+"""From conversations to responses: the rows that are labelled, scored and weighted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from curate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def messages(conversations: pl.DataFrame) -> pl.DataFrame:
+    """One row per message: `key`, `turn` (index in `messages`), then the message's own fields.
+
+    Args:
+        conversations: Rows with at least `key` and `messages`.
+    """
+    return (
+        conversations.select("key", "messages", turn=pl.int_ranges(pl.col("messages").list.len(), dtype=pl.Int32))
+        .explode("messages", "turn", empty_as_null=False, keep_nulls=False)
+        .unnest("messages")
+    )
+
+
+def responses(conversations: pl.DataFrame) -> pl.DataFrame:
+    """One row per response, in order of `key` and `turn`.
+
+    Args:
+        conversations: Rows with at least `key` and `messages`.
+
+    Returns:
+        `key`, `turn`, `response` (its text), `model` and `name` of its message, `prompt` (the user
+        message right before it, system and tool messages aside; null = none), `last` (nothing follows).
+    """
+    own = pl.col("role").is_in(["user", "assistant"])
+    previous = pl.when(own).then(pl.col("content")).shift(1).over("key")
+    previous_role = pl.when(own).then(pl.col("role")).shift(1).over("key")
+    return (
+        messages(conversations)
+        .with_columns(
+            last=pl.col("turn") == pl.col("turn").max().over("key"),
+            prompt=previous.forward_fill().over("key"),
+            previous_role=previous_role.forward_fill().over("key"),
+        )
+        .filter(pl.col("role") == "assistant")
+        .select(
+            "key",
+            "turn",
+            "model",
+            "name",
+            "last",
+            response="content",
+            prompt=pl.when(pl.col("previous_role") == "user").then(pl.col("prompt")),
+        )
+    )
+
+
+def scan(workspace: str | Path) -> pl.LazyFrame:
+    """One joined LazyFrame, a row per response, with every column that the stages have made so far.
+
+    Args:
+        workspace: Folder of the workspace.
+
+    Returns:
+        Columns of `conversations`, and those of `labels`, `scores`, `flags` and `duplicates` where the
+        stages ran; `flags.rules` is called `flags`, the text of the response `response`.
+
+    Raises:
+        WorkspaceError: Not a workspace.
+    """
+    ws = Workspace(workspace)
+    frame = ws.scan("conversations")
+    rows = (
+        frame.select("key", "messages", turn=pl.int_ranges(pl.col("messages").list.len(), dtype=pl.Int32))
+        .explode("messages", "turn", empty_as_null=False, keep_nulls=False)
+        .filter(pl.col("messages").struct.field("role") == "assistant")
+        .select("key", "turn", response=pl.col("messages").struct.field("content"))
+        .join(frame, on="key", how="left", maintain_order="left")
+    )
+    for table, on in (("labels", ["key", "turn"]), ("scores", ["key", "turn"]), ("flags", ["key"]), ("duplicates", ["key"])):
+        if ws.has(table):
+            other = ws.scan(table)
+            if table == "flags":
+                other = other.rename({"rules": "flags", "unknown": "flags_unknown"})
+            rows = rows.join(other, on=on, how="left", maintain_order="left")
+    return rows

@@ -1,0 +1,152 @@
+"""The table contract: every column of every table, declared once.
+
+Readers, writers, tests and `docs/schema.md` derive from `TABLES`. Null always means "not known",
+never zero. The version rises when a column changes meaning; a newer workspace is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+ROLES = ("system", "user", "assistant", "tool")
+
+MESSAGE = pa.struct(
+    [
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("content", pa.string(), nullable=False),
+        pa.field("model", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("tool_calls", pa.string()),
+    ]
+)
+ASPECT = pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("score", pa.float32())])
+
+
+def _list(item: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("item", item, nullable=False))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: Arrow type, whether it may be null, and what it means."""
+
+    name: str
+    type: pa.DataType
+    doc: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the workspace; shard *k* speaks of the conversations of shard *k*."""
+
+    name: str
+    stage: str
+    rows: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema that every shard of this table has."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
+
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table(
+            "conversations",
+            stage="ingest",
+            rows="one per conversation",
+            columns=(
+                Column("key", pa.uint64(), "unique and dense, in input order"),
+                Column("source", pa.string(), "name of the data set"),
+                Column("source_file", pa.string(), "file as given on the command line"),
+                Column("source_row", pa.int64(), "0-based position of the record in its file (JSON Lines: line - 1)"),
+                Column("source_id", pa.string(), "id as written in the record; not unique", nullable=True),
+                Column("model", pa.string(), "model as written in the record", nullable=True),
+                Column("created_at", pa.timestamp("us", tz="UTC"), "when the conversation took place", nullable=True),
+                Column("language", pa.string(), "language as the record states it", nullable=True),
+                Column("task", pa.string(), "category as the record states it", nullable=True),
+                Column(
+                    "messages",
+                    _list(MESSAGE),
+                    "the turns: `role` (system, user, assistant, tool), `content`, `model` and `name` of the "
+                    "speaker where the record states them, `tool_calls` as JSON",
+                ),
+                Column("content_hash", pa.string(), "32 hex digits, BLAKE2b-128 of the canonical messages"),
+                Column("edits", _list(pa.string()), "what ingest normalised"),
+            ),
+        ),
+        Table(
+            "rejects",
+            stage="ingest",
+            rows="one per input record set aside",
+            columns=(
+                Column("source_file", pa.string(), "file as given on the command line"),
+                Column("source_row", pa.int64(), "0-based position of the record in its file"),
+                Column("byte_offset", pa.int64(), "where the record begins in the (decompressed) file"),
+                Column("reason", pa.string(), "one word: truncated, invalid_json, empty …"),
+                Column("detail", pa.string(), "what exactly is wrong"),
+                Column("raw", pa.string(), "the record itself, first 64 kB; invalid bytes as \\xNN"),
+            ),
+        ),
+        Table(
+            "flags",
+            stage="clean",
+            rows="one per conversation",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("rules", _list(pa.string()), "cleaning rules that fired"),
+                Column("unknown", _list(pa.string()), "rules whose answer was null"),
+            ),
+        ),
+        Table(
+            "labels",
+            stage="label",
+            rows="one per response",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("turn", pa.int32(), "index of the response in `messages`"),
+                Column("class", pa.string(), "gpt-4, gpt-3.5, human …; null = unknown", nullable=True),
+                Column("rule", pa.string(), "the rule that decided", nullable=True),
+                Column("evidence", pa.string(), "the values that the rule saw", nullable=True),
+            ),
+        ),
+        Table(
+            "duplicates",
+            stage="dedup",
+            rows="one per conversation",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("removed_by", pa.uint64(), "the kept conversation it duplicates; null = kept", nullable=True),
+                Column("kind", pa.string(), "exact or near; null = kept", nullable=True),
+                Column("similarity", pa.float32(), "true Jaccard similarity to the keeper", nullable=True),
+                Column("cluster", pa.uint64(), "smallest key of its group of linked conversations (a report column)"),
+            ),
+        ),
+        Table(
+            "scores",
+            stage="score",
+            rows="one per response",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("turn", pa.int32(), "index of the response in `messages`"),
+                Column("reward", pa.float32(), "0 to 1; null = not scored", nullable=True),
+                Column("score", pa.float32(), "on the rubric's own scale", nullable=True),
+                Column("aspects", _list(ASPECT), "score per criterion or defect"),
+                Column("status", pa.string(), "ok, unparsed, refused, failed or skipped"),
+                Column("judge", pa.string(), "model that judged, or `local`"),
+                Column("rubric", pa.string(), "name@version"),
+                Column("rationale", pa.string(), "the judge's evidence, or why there is no score", nullable=True),
+                Column("spread", pa.float32(), "standard deviation over repeats or judges", nullable=True),
+                Column("judgement", pa.string(), "key of the answer in `judgements.sqlite`", nullable=True),
+            ),
+        ),
+    )
+}

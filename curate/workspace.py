@@ -1,0 +1,259 @@
+"""The workspace: one folder of plain Parquet tables, sharded alike, plus a manifest.
+
+A shard is finished when its file exists: it is written under a temporary name, flushed to disk and
+renamed. Each shard carries a stamp in its Parquet metadata, whose `fingerprint` covers everything
+the shard was made from, so a rerun redoes only what changed. The manifest is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import CurateError, WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+STAMP = b"curate"
+
+
+def fingerprint(*parts: object) -> str:
+    """32 hex digits over the parts, stable between machines and Python versions."""
+    canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
+    return blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place, flushed to disk, when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def parquet_options() -> dict[str, Any]:
+    """How every table is compressed: zstd level 1, the best size per second on chat text."""
+    return {"compression": "zstd", "compression_level": 1, "write_page_index": True}
+
+
+class Workspace:
+    """A folder of tables that speak of the same conversations.
+
+    Args:
+        path: The folder.
+        create: Make it when it does not exist.
+
+    Raises:
+        WorkspaceError: The folder is missing, is not a workspace, or was made by a newer curate.
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = False) -> None:
+        from curate.schema import SCHEMA_VERSION
+
+        self.path = Path(path)
+        self._manifest = self.path / "manifest.json"
+        if self.path.exists() and not self.path.is_dir():
+            raise WorkspaceError("the workspace is a file, not a folder", where=self.path)
+        if not create and not self._manifest.exists() and not self.shards("conversations"):
+            raise WorkspaceError(
+                "this folder is not a curate workspace",
+                where=self.path,
+                hint="make one with `curate ingest FILE… -w DIR`, or name one with -w or CURATE_WORKSPACE",
+            )
+        schema = self.manifest.get("schema", SCHEMA_VERSION)
+        if not isinstance(schema, int) or schema > SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"the workspace has schema version {schema}, this curate knows up to {SCHEMA_VERSION}",
+                where=self._manifest,
+                hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
+            )
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What ran, by stage; empty before the first stage has finished."""
+        try:
+            value = json.loads(self._manifest.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise WorkspaceError("the manifest is not JSON", where=self._manifest, hint=str(error)) from error
+        if not isinstance(value, dict):
+            raise WorkspaceError("the manifest is not a JSON object", where=self._manifest)
+        return value
+
+    def record(self, stage: str, entry: object) -> None:
+        """Write what a stage did into the manifest: the last act of the stage."""
+        from curate import __version__
+        from curate.schema import SCHEMA_VERSION
+
+        manifest = self.manifest
+        stages = {**manifest.get("stages", {}), stage: entry}
+        value = {"curate": __version__, "schema": SCHEMA_VERSION, "stages": stages}
+        if value != manifest:
+            with atomic(self._manifest) as temporary:
+                temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the workspace against a second curate that would write.
+
+        Raises:
+            WorkspaceError: Another process holds it, or the folder cannot be written.
+        """
+        import fcntl
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise WorkspaceError(f"the workspace cannot be written: {error.strerror}", where=self.path) from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise WorkspaceError(
+                    "another curate is writing to this workspace", where=self.path, hint="wait for it, or use another -w"
+                ) from None
+            yield
+
+    def shards(self, table: str) -> list[int]:
+        """The numbers of the finished shards of a table, in order."""
+        return sorted(int(path.stem[5:]) for path in (self.path / table).glob("part-*.parquet"))
+
+    def shard(self, table: str, index: int) -> Path:
+        """Where a shard lives."""
+        return self.path / table / f"part-{index:05}.parquet"
+
+    def stamp(self, table: str, index: int) -> dict[str, Any]:
+        """The stamp a shard carries; empty when the shard does not exist."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.shard(table, index)
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+            stamp = json.loads(metadata.get(STAMP, b"{}"))
+        except FileNotFoundError:
+            return {}
+        except (pa.ArrowInvalid, OSError, ValueError) as error:
+            raise _damaged(path, error) from error
+        return stamp if isinstance(stamp, dict) else {}
+
+    def write(self, table: str, index: int, data: pa.Table, stamp: dict[str, Any]) -> None:
+        """Write one shard, whole or not at all."""
+        with self.writer(table, index) as writer:
+            writer.write_table(data)
+            writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
+
+    @contextmanager
+    def writer(self, table: str, index: int) -> Iterator[pq.ParquetWriter]:
+        """A Parquet writer whose file takes its place when the block succeeds."""
+        import pyarrow.parquet as pq
+
+        from curate.schema import TABLES
+
+        try:
+            with (
+                atomic(self.shard(table, index)) as temporary,
+                pq.ParquetWriter(temporary, TABLES[table].arrow, **parquet_options()) as writer,
+            ):
+                yield writer
+        except OSError as error:
+            raise WorkspaceError(
+                f"the workspace cannot be written: {error.strerror or error}", where=self.shard(table, index)
+            ) from error
+
+    def read(self, table: str, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """One shard as a frame."""
+        import polars as pl
+
+        path = self.shard(table, index)
+        try:
+            return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+        except FileNotFoundError:
+            raise WorkspaceError(
+                f"the table `{table}` has no shard {index}", where=path, hint=f"run `curate {_stage_of(table)}` first"
+            ) from None
+        except (pl.exceptions.ComputeError, OSError) as error:
+            raise _damaged(path, error) from error
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """All shards of one table, lazily, in order.
+
+        Raises:
+            WorkspaceError: The table has no shard: its stage did not run.
+        """
+        import polars as pl
+
+        paths = [self.shard(table, index) for index in self.shards(table)]
+        if not paths:
+            stage = _stage_of(table)
+            raise WorkspaceError(f"the workspace has no `{table}` yet", where=self.path, hint=f"run `curate {stage}` first")
+        return pl.scan_parquet(paths, glob=False)
+
+    def has(self, table: str) -> bool:
+        """Whether every shard of the conversations has its shard of this table."""
+        return self.shards(table) == self.shards("conversations")
+
+    def map(
+        self,
+        table: str,
+        function: Callable[[int], pa.Table],
+        *,
+        inputs: Sequence[str],
+        options: object,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> list[int]:
+        """Make every shard of `table` that is missing or was made from something else.
+
+        Args:
+            table: The table to fill.
+            function: Shard number in, Arrow table with the schema of `table` out.
+            inputs: Tables the function reads; a change in one of their shards redoes ours.
+            options: Everything else the result depends on: rules, thresholds, versions.
+            advance: Told the number of each shard that is done.
+
+        Returns:
+            The shards that were made now.
+        """
+        made = []
+        for index in self.shards("conversations"):
+            wanted = fingerprint(table, options, [self.stamp(name, index).get("fingerprint") for name in inputs])
+            if self.stamp(table, index).get("fingerprint") != wanted:
+                self.write(table, index, function(index), {"fingerprint": wanted})
+                made.append(index)
+            advance(index)
+        return made
+
+
+def _stage_of(table: str) -> str:
+    from curate.schema import TABLES
+
+    return TABLES[table].stage
+
+
+def _damaged(path: Path, error: Exception) -> CurateError:
+    return WorkspaceError(
+        "the shard is damaged", where=path, hint=f"delete it and run its stage again ({str(error).splitlines()[0]})"
+    )
