@@ -12,27 +12,51 @@ Every command is one function here, with the same name and arguments:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from curate.clean import clean as clean
+    from curate.dedup import dedup as dedup
+    from curate.errors import CurateError as CurateError
+    from curate.export import export as export
+    from curate.ingest import ingest as ingest
+    from curate.judge import score as score
+    from curate.label import label as label
+    from curate.pipeline import run as run
+    from curate.report.funnel import funnel as funnel
+    from curate.report.histogram import hist as hist
+    from curate.responses import scan as scan
+    from curate.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "ingest": "curate.ingest",
+    "CurateError": "curate.errors",
+    "Workspace": "curate.workspace",
     "clean": "curate.clean",
-    "label": "curate.label",
     "dedup": "curate.dedup",
-    "score": "curate.judge",
     "export": "curate.export",
-    "hist": "curate.report.histogram",
     "funnel": "curate.report.funnel",
+    "hist": "curate.report.histogram",
+    "ingest": "curate.ingest",
+    "label": "curate.label",
     "run": "curate.pipeline",
     "scan": "curate.responses",
-    "Workspace": "curate.workspace",
-    "CurateError": "curate.errors",
+    "score": "curate.judge",
 }
 
 __all__ = sorted(_PUBLIC)
+
+
+class _Package(ModuleType):
+    """Keeps `curate.ingest` the function, although importing the module `curate.ingest` would take its name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 def __getattr__(name: str) -> Any:
@@ -42,3 +66,6 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_PUBLIC[name]), name)
     globals()[name] = value
     return value
+
+
+sys.modules[__name__].__class__ = _Package

@@ -80,7 +80,8 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         .select("key", "turn", response=pl.col("messages").struct.field("content"))
         .join(frame, on="key", how="left", maintain_order="left")
     )
-    for table, on in (("labels", ["key", "turn"]), ("scores", ["key", "turn"]), ("flags", ["key"]), ("duplicates", ["key"])):
+    joins = {"labels": ["key", "turn"], "scores": ["key", "turn"], "flags": ["key"], "duplicates": ["key"]}
+    for table, on in joins.items():
         if ws.has(table):
             other = ws.scan(table)
             if table == "flags":

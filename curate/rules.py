@@ -43,16 +43,24 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     "defects": {
         "response": ("str", "the response"),
         "prompt": ("str", "the user message it answers; null = there is none"),
+        "opening": ("str", "its first 400 characters, outer white space aside"),
+        "ending": ("str", "the end of its last line, up to 300 characters"),
         "chars": ("int", "characters of the response"),
         "words": ("int", "words of the response"),
-        "fences": ("int", "lines of the response that open or close a code block"),
-        "repeated_lines": ("float", "share of the response's lines of 20+ characters that stand in it already"),
-        "compression": ("float", "characters per compressed byte; high = repetitive; null = under 400 characters"),
-        "shared_words": ("int", "different words of 5+ letters that prompt and response share"),
-        "prompt_words": ("int", "different words of 5+ letters in the prompt"),
-        "language": ("str", "language of the response, ISO 639-1; null = too short to tell"),
-        "prompt_language": ("str", "language of the prompt, ISO 639-1; null = too short to tell"),
+        "fences": ("int", "lines of the response that begin with a code fence"),
+        "prose_share": ("float", "share of the response outside of code fences"),
+        "garbled": ("int", "replacement characters, and UTF-8 read as another encoding"),
+        "echo": ("bool", "whether it repeats a prompt of 40+ characters, case, space and punctuation aside"),
+        "repeated_lines": ("float", "share of its prose lines of 20+ characters that stand in it already"),
+        "sentence_lines": ("float", "share of such lines, the last aside, that end like a sentence; null = under two"),
+        "compression": ("float", "characters per compressed byte of its last 4,000; null = under 400 characters"),
+        "shared_words": ("int", "different words of 5+ Latin letters that prompt and response share"),
+        "prompt_words": ("int", "different words of 5+ Latin letters in the prompt"),
+        "language": ("str", "language of the response, ISO 639; null = not sure"),
+        "prompt_language": ("str", "language of the prompt, ISO 639; null = not sure"),
+        "language_asked": ("bool", "the conversation so far names a language, or another prompt is in the response's"),
         "last": ("bool", "whether the response is the last message"),
+        "calls_tool": ("bool", "whether the response calls a tool"),
     },
     "conditions": {
         "class": ("str", "class of the response"),
@@ -186,15 +194,14 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     name = block.get("name")
     where = f"{where} `{name}`" if isinstance(name, str) else where
     mistakes = _unknown_keys(block, {"name", "why", "when", "case", verdict}, where)
-    mistakes += [
-        f"{where}: `{key}` is missing or not text" for key in ("name", "why", "when") if not isinstance(block.get(key), str)
-    ]
+    texts = ("name", "why", "when")
+    mistakes += [f"{where}: `{key}` is missing or not text" for key in texts if not isinstance(block.get(key), str)]
     value = block.get(verdict)
     if not isinstance(value, type_) or isinstance(value, bool):
         mistakes.append(f"{where}: `{verdict}` is missing or wrong; it is {meaning}")
     elif kind == "clean" and value not in ("drop", "keep"):
         mistakes.append(f"{where}: `export` is {value!r}; it is {meaning}")
-    elif kind == "defects" and not 0 <= value <= 1:
+    elif isinstance(value, int | float) and not 0 <= value <= 1:
         mistakes.append(f"{where}: `severity` is {value}; it is {meaning}")
     cases = block.get("case", [])
     answers = {case.get("fires") for case in cases}
@@ -205,7 +212,7 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     when = block.get("when")
     if isinstance(when, str):
         mistakes += [f"{where}: {mistake}" for mistake in _bad_expression(when, kind)]
-    if not all(isinstance(block.get(key), str) for key in ("name", "why", "when")):
+    if not all(isinstance(block.get(key), str) for key in texts):
         return mistakes, None
     return mistakes, Rule(block["name"], block["why"], block["when"], value, tuple(cases))
 

@@ -132,9 +132,8 @@ class Workspace:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise WorkspaceError(
-                    "another curate is writing to this workspace", where=self.path, hint="wait for it, or use another -w"
-                ) from None
+                what = "another curate is writing to this workspace"
+                raise WorkspaceError(what, where=self.path, hint="wait for it, or use another with -w") from None
             yield
 
     def shards(self, table: str) -> list[int]:
@@ -152,7 +151,7 @@ class Workspace:
 
         path = self.shard(table, index)
         try:
-            metadata = pq.read_schema(path).metadata or {}
+            metadata = pq.read_metadata(path).metadata or {}
             stamp = json.loads(metadata.get(STAMP, b"{}"))
         except FileNotFoundError:
             return {}
@@ -208,8 +207,8 @@ class Workspace:
 
         paths = [self.shard(table, index) for index in self.shards(table)]
         if not paths:
-            stage = _stage_of(table)
-            raise WorkspaceError(f"the workspace has no `{table}` yet", where=self.path, hint=f"run `curate {stage}` first")
+            what = f"the workspace has no `{table}` yet"
+            raise WorkspaceError(what, where=self.path, hint=f"run `curate {_stage_of(table)}` first")
         return pl.scan_parquet(paths, glob=False)
 
     def has(self, table: str) -> bool:

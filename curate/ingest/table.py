@@ -1,0 +1,131 @@
+"""Rows to Arrow: the conversations and rejects of one shard, hashed and stamped.
+
+Where a shard ends depends on the records alone, never on how their bytes came in, so an interrupted
+ingest that goes on at a shard's border writes the very same files.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.schema import MESSAGE, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from curate.ingest.conversation import Conversation
+    from curate.ingest.stream import Record, Reject
+
+SHARD_BYTES = 32 << 20
+SHARD_ROWS = 100_000
+
+
+class Shard:
+    """The rows of one shard while they come in.
+
+    Args:
+        index: Number of the shard.
+        key: Key of its first conversation.
+    """
+
+    def __init__(self, index: int, key: int) -> None:
+        self.index = index
+        self.key = key
+        self.bytes = 0
+        self.conversations: list[Conversation] = []
+        self.places: list[tuple[str, str, int]] = []
+        self.rejects: list[tuple[str, int, int, str, str, str]] = []
+        self.counts: dict[str, int] = {}
+        self.truncated: list[str] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether the next record belongs to the next shard."""
+        return self.bytes >= SHARD_BYTES or len(self.conversations) + len(self.rejects) >= SHARD_ROWS
+
+    def add(self, conversation: Conversation, source: str, file: str, record: Record) -> None:
+        """One conversation, made from `record`."""
+        self.conversations.append(conversation)
+        self.places.append((source, file, record.row))
+        self.bytes += record.end - record.offset
+
+    def reject(self, file: str, reject: Reject) -> None:
+        """One record set aside."""
+        raw = reject.raw.decode("utf-8", "backslashreplace")
+        self.rejects.append((file, reject.row, reject.offset, reject.reason, reject.detail, raw))
+        self.counts[reject.reason] = self.counts.get(reject.reason, 0) + 1
+        self.bytes += len(raw)
+
+    def tables(self) -> tuple[pa.Table, pa.Table, str]:
+        """The shard of `conversations`, the shard of `rejects`, and a fingerprint of the former."""
+        rows = self.conversations
+        messages = [message for row in rows for message in row.messages]
+        offsets = [0, *accumulate(len(row.messages) for row in rows)]
+        columns = list(zip(*messages, strict=True)) or [()] * len(MESSAGE)
+        arrays = [_array(values, field.type) for values, field in zip(columns, MESSAGE, strict=True)]
+        hashes = _content_hashes(columns[0], arrays[1], columns[4], offsets)
+        schema = TABLES["conversations"].arrow
+        values: dict[str, Sequence[Any]] = {
+            "key": range(self.key, self.key + len(rows)),
+            "source": [place[0] for place in self.places],
+            "source_file": [place[1] for place in self.places],
+            "source_row": [place[2] for place in self.places],
+            "source_id": [row.source_id for row in rows],
+            "model": [row.model for row in rows],
+            "created_at": [row.created_at for row in rows],
+            "language": [row.language for row in rows],
+            "task": [row.task for row in rows],
+            "content_hash": hashes,
+            "edits": [row.edits for row in rows],
+        }
+        speakers = [column if any(column) else () for column in columns[2:4]]
+        fingerprint = blake2b(repr([*values.values(), speakers]).encode(), digest_size=16).hexdigest()
+        lists = pa.ListArray.from_arrays(
+            pa.array(offsets, pa.int32()),
+            pa.StructArray.from_arrays(arrays, fields=list(MESSAGE)),
+            type=schema.field("messages").type,
+        )
+        conversations = pa.table(
+            [lists if field.name == "messages" else _array(values[field.name], field.type) for field in schema],
+            schema=schema,
+        )
+        return conversations, self._rejects(), fingerprint
+
+    def _rejects(self) -> pa.Table:
+        schema = TABLES["rejects"].arrow
+        columns: list[tuple[Any, ...]] = list(zip(*self.rejects, strict=True)) or [()] * len(schema)
+        return pa.table([_array(c, field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    return pa.nulls(len(values), type_) if values.count(None) == len(values) else pa.array(values, type_)
+
+
+def _content_hashes(
+    roles: tuple[str, ...], contents: pa.Array, calls: tuple[str | None, ...], offsets: list[int]
+) -> list[str]:
+    """BLAKE2b-128 of each conversation's canonical messages, in hex; stable between runs and machines.
+
+    Canonical is `role:length:calls;` for each message (length of the content in UTF-8 bytes, calls the
+    tool calls' JSON or nothing), a line break, then all contents: no two different conversations share it.
+    """
+    if not len(contents):
+        return [blake2b(b"\n", digest_size=16).hexdigest() for _ in offsets[1:]]
+    ends = np.frombuffer(contents.buffers()[1], np.int32, len(contents) + 1)
+    text = memoryview(contents.buffers()[2] or b"")
+    lengths = np.diff(ends).tolist()
+    hashes = []
+    for begin, end in pairwise(offsets):
+        head = "".join(
+            f"{role}:{length}:{call or ''};"
+            for role, length, call in zip(roles[begin:end], lengths[begin:end], calls[begin:end], strict=True)
+        )
+        digest = blake2b(f"{head}\n".encode(), digest_size=16)
+        digest.update(text[ends[begin] : ends[end]])
+        hashes.append(digest.hexdigest())
+    return hashes
