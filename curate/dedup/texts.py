@@ -1,0 +1,111 @@
+"""Conversations as the kernels want them: Arrow buffers, batch by batch, never a whole workspace."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.errors import WorkspaceError
+from curate.schema import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from curate.workspace import Workspace
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+BATCH_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The text of a batch of conversations.
+
+    Attributes:
+        data: UTF-8 bytes of all messages.
+        offsets: Where each message begins in `data`, and the end of the last.
+        roles: Index in `schema.ROLES` of each message.
+        rows: Where each conversation begins among the messages, and the end of the last.
+    """
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    roles: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """All four, in the order in which every kernel takes them."""
+        return self.data, self.offsets, self.roles, self.rows
+
+
+def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
+    """A shard of the conversations, a few hundred rows at a time, with only what the text consists of.
+
+    Args:
+        ws: The workspace.
+        index: The shard.
+        columns: Columns to read beside `messages`.
+
+    Raises:
+        WorkspaceError: The shard is damaged or gone.
+    """
+    fields = [f"messages.list.element.{name}" for name in ("role", "content", "tool_calls")]
+    path = ws.shard("conversations", index)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(BATCH_ROWS, columns=[*columns, *fields])
+    except (pa.ArrowException, FileNotFoundError) as error:
+        hint = f"delete it and run `curate ingest` again ({str(error).splitlines()[0]})"
+        raise WorkspaceError("the shard is damaged", where=path, hint=hint) from error
+
+
+def texts(messages: pa.ListArray) -> Texts:
+    """The buffers of a column of messages; tool calls count as part of their message."""
+    values = messages.values
+    content = values.field("content").cast(pa.large_string())
+    calls = values.field("tool_calls")
+    if calls.null_count < len(calls):
+        space = pa.scalar(" ", pa.large_string())
+        content = pc.binary_join_element_wise(content, calls.cast(pa.large_string()), space, null_handling="skip")
+    _, offsets, data = content.buffers()
+    roles = pc.index_in(values.field("role"), pa.array(ROLES))
+    return Texts(
+        data=np.frombuffer(data or b"", np.uint8),
+        offsets=np.frombuffer(offsets, np.int64)[content.offset : content.offset + len(content) + 1]
+        if len(content)
+        else np.zeros(1, np.int64),
+        roles=roles.to_numpy(zero_copy_only=False).astype(np.uint8),
+        rows=messages.offsets.to_numpy().astype(np.int64),
+    )
+
+
+def characters(messages: pa.ListArray) -> NDArray[np.int64]:
+    """The number of characters in each conversation's messages."""
+    lengths = pc.utf8_length(messages.values.field("content")).to_numpy(zero_copy_only=False)
+    return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][messages.offsets.to_numpy()])
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`map` over threads, one per processor we may use, holding a few items at a time."""
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as executor:
+        pending = deque[Any]()
+        for item in items:
+            pending.append(executor.submit(function, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

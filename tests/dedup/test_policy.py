@@ -1,0 +1,120 @@
+"""The better class stays, then the longer, then the earlier; a bad policy says all that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from curate.dedup import dedup
+from curate.dedup.policy import load
+from curate.errors import RuleError, WorkspaceError
+
+
+@pytest.fixture
+def twins(workspace, words):
+    """Three near copies; the last is the longest."""
+    text = words(1, 300)
+    return workspace([[("user", "q"), ("assistant", text + end)] for end in ("", " same", " and longer")])
+
+
+def kept(ws):
+    frame = ws.scan("duplicates").collect()
+    return frame.filter(frame["removed_by"].is_null())["key"].to_list()
+
+
+def policy(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text('schema = 1\nkind = "keep"\n' + text)
+    return str(path)
+
+
+def test_the_shipped_policy_is_valid():
+    shipped = load("keep.toml")
+    assert shipped.order == ("class", "reward", "length", "age")
+    assert shipped.classes[:2] == ("human", "gpt-4")
+
+
+def test_without_labels_the_longest_stays(twins):
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [2]
+
+
+def test_the_better_class_stays_though_it_is_shorter(twins, write):
+    write(twins, "labels", "class", {0: ["gpt-3.5"], 1: ["gpt-4"], 2: [None]})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [1]
+
+
+def test_a_conversation_is_as_good_as_its_worst_labelled_response(twins, write):
+    write(twins, "labels", "class", {0: ["gpt-4", "gpt-3.5"], 1: ["gpt-4", None], 2: ["gpt-3.5"]})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [1]
+
+
+def test_classes_not_named_come_last(twins, write):
+    write(twins, "labels", "class", {0: ["gpt-3.5"], 1: ["claude"], 2: ["bard"]})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [0]
+
+
+def test_the_reward_decides_only_when_asked(twins, write):
+    write(twins, "scores", "reward", {0: [0.9, 0.7], 1: [0.2, None], 2: [None]})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [2]
+    dedup(twins.path, by_reward=True, quiet=True)
+    assert kept(twins) == [0]
+
+
+def test_by_reward_needs_scores(twins):
+    with pytest.raises(WorkspaceError, match="needs scores") as error:
+        dedup(twins.path, by_reward=True, quiet=True)
+    assert "curate score" in str(error.value.hint)
+
+
+def test_by_reward_needs_a_policy_that_asks_for_it(twins, write, tmp_path):
+    write(twins, "scores", "reward", {})
+    with pytest.raises(RuleError, match="by reward"):
+        dedup(twins.path, by_reward=True, policy=policy(tmp_path, 'order = ["length"]\nclasses = []'), quiet=True)
+
+
+def test_age_alone_keeps_the_first(twins, tmp_path):
+    dedup(twins.path, policy=policy(tmp_path, 'order = ["age"]\nclasses = []'), quiet=True)
+    assert kept(twins) == [0]
+
+
+def test_of_equal_copies_the_first_stays(workspace, words):
+    ws = workspace([[("user", words(1, 50))]] * 3)
+    dedup(ws.path, quiet=True)
+    assert kept(ws) == [0]
+
+
+def test_labels_of_some_shards_only_are_used_with_a_warning(workspace, words, write, capsys):
+    text = words(1, 300)
+    ws = workspace([[("user", text + end)] for end in (" short", " a bit longer")], shard_rows=1)
+    write(ws, "labels", "class", {0: ["gpt-4"]})
+    ws.shard("labels", 1).unlink()
+    dedup(ws.path, quiet=True)
+    assert kept(ws) == [0]
+    assert "only 1 of 2 shards are labelled" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('order = ["class"]\nclases = ["gpt-4"]\nclasses = []', "unknown key `clases`; did you mean `classes`"),
+        ('order = ["lenght"]\nclasses = []', "unknown criterion `lenght`; did you mean `length`"),
+        ('order = ["age", "age"]\nclasses = []', "`order` names `age` twice"),
+        ("order = 3\nclasses = []", "`order` is missing or not a list of names"),
+        ('order = ["age"]', "`classes` is missing or not a list of names"),
+        ('order = ["age"]\nclasses = ["a", "a"]', "`classes` names `a` twice"),
+    ],
+)
+def test_every_mistake_is_named(tmp_path, text, message):
+    with pytest.raises(RuleError, match="mistake") as error:
+        load(policy(tmp_path, text))
+    assert message in str(error.value)
+
+
+def test_a_policy_that_does_not_exist_is_an_error():
+    with pytest.raises(RuleError, match=r"no rule file `kept\.toml`") as error:
+        load("kept.toml")
+    assert "keep.toml" in str(error.value.hint)
