@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "clean": {
         "messages": ("int", "number of messages"),
+        "prompts": ("int", "number of user messages"),
         "responses": ("int", "number of responses"),
         "chars": ("int", "characters in all messages"),
         "first_role": ("str", "role of the first message that is not a system message"),
@@ -36,7 +38,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "empty_prompts": ("int", "user messages without a visible character"),
         "empty_responses": ("int", "responses without a visible character"),
         "repeated_roles": ("int", "neighbours with the same role, system messages aside"),
-        "system_text": ("str", "the system messages"),
+        "system_text": ("str", "the system messages; empty = none"),
         "prompt_text": ("str", "the user messages, one after the other"),
         "response_text": ("str", "the responses, one after the other, each begun by \\x1e"),
     },
@@ -69,6 +71,14 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "model": ("str", "model as written"),
         "reward": ("float", "reward of the response, 0 to 1"),
     },
+}
+
+# Files without rules, and who reads them.
+_READERS = {
+    "keep": ("curate.dedup.policy", "load"),
+    "weights": ("curate.reward", "read_weights"),
+    "rubric": ("curate.judge.rubric", "load"),
+    "recipe": ("curate.pipeline", "load_recipe"),
 }
 
 # What a rule of each kind says beside `name`, `why`, `when` and its cases.
@@ -179,6 +189,34 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     return RuleSet(kind, path, tuple(rules))
 
 
+@dataclass(frozen=True)
+class Checked:
+    """A rule file that holds."""
+
+    path: str
+    kind: str
+    rules: int
+    cases: int
+
+
+def check(name: str) -> Checked:
+    """Read a rule file of any kind as the stage that uses it would.
+
+    Raises:
+        RuleError: With every mistake of the file.
+    """
+    path = locate(name)
+    kind = _kind(path)
+    if kind in VERDICTS:
+        rules = load(str(path), kind).rules
+        return Checked(str(path), kind, len(rules), sum(len(rule.cases) for rule in rules))
+    if kind not in _READERS:
+        raise RuleError(f"unknown `kind` {kind!r}", where=path, hint=did_you_mean(kind, {*VERDICTS, *_READERS}))
+    module, function = _READERS[kind]
+    getattr(import_module(module), function)(str(path))
+    return Checked(str(path), kind, 1, 0)
+
+
 def schema(kind: str) -> dict[str, pl.DataType]:
     """The polars types of the columns of a kind."""
     import polars as pl
@@ -215,6 +253,13 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     if not all(isinstance(block.get(key), str) for key in texts):
         return mistakes, None
     return mistakes, Rule(block["name"], block["why"], block["when"], value, tuple(cases))
+
+
+def _kind(path: Path) -> str:
+    try:
+        return str(tomllib.loads(path.read_text("utf-8")).get("kind"))
+    except (OSError, ValueError) as error:
+        raise RuleError(f"not TOML: {error}", where=path) from error
 
 
 def _unknown_keys(block: dict[str, Any], known: set[str], where: str) -> list[str]:

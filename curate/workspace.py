@@ -88,6 +88,13 @@ class Workspace:
                 where=self._manifest,
                 hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
             )
+        ingested = [] if create else self.shards("conversations")
+        if ingested and self.stamp("conversations", ingested[-1]).get("next"):
+            raise WorkspaceError(
+                "the ingest into this workspace was interrupted",
+                where=self.path,
+                hint="run the same `curate ingest` again: it goes on where it stopped",
+            )
 
     @property
     def manifest(self) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""How results look on stdout: figures, pictures, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from curate.console import plain, print_json, stdout, unicode_stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def facts(result: object, as_json: bool, lines: dict[str, Any]) -> None:
+    """A command's result: its figures, a line each, or all of it as JSON."""
+    if as_json:
+        json(result)
+        return
+    for name, value in lines.items():
+        if isinstance(value, dict):
+            parts = ", ".join(f"{_figure(count)} {key}" for key, count in value.items())
+            sys.stdout.write(f"{name:<14} {plain(parts) or 'none'}\n")
+        else:
+            sys.stdout.write(f"{name:<14} {plain(_figure(value))}\n")
+
+
+def _figure(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def json(value: Any) -> None:
+    """Any result, or a list of them, as JSON."""
+    def plainly(item: Any) -> Any:
+        return asdict(item) if is_dataclass(item) and not isinstance(item, type) else item
+
+    print_json([plainly(item) for item in value] if isinstance(value, list) else plainly(value))
+
+
+def _lines(render: Callable[[int, bool], Any]) -> None:
+    console = stdout()
+    for line in render(console.width, unicode_stdout()):
+        console.print(line, soft_wrap=True)
+
+
+def hist(histogram: Any) -> None:
+    """A histogram as wide as the terminal."""
+    from curate.report.histogram import render
+
+    _lines(lambda width, blocks: render(histogram, width, blocks=blocks))
+
+
+def funnel(funnel: Any) -> None:
+    """A funnel as wide as the terminal."""
+    from curate.report.funnel import render
+
+    _lines(lambda width, _: render(funnel, width))
+
+
+def export(result: Any) -> None:
+    """What an export wrote, and with which weights."""
+    what = "unchanged" if result.unchanged else "written" if result.files else "dry run"
+    sys.stdout.write(f"\n{result.out}: {result.format}, {what}\n")
+    for file in result.files:
+        sys.stdout.write(f"  {file}\n")
+    for name, weights in result.classes.items():
+        figures = f"{weights.responses:>9,} responses, mean weight {weights.mean:.3f}, sum {weights.sum:,.1f}"
+        sys.stdout.write(f"  {plain(name):<8} {figures}\n")
+    sys.stdout.write(f"  effective sample size {result.effective_sample_size:,.0f}\n")

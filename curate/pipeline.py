@@ -1,0 +1,138 @@
+"""`curate run`: the whole flow by a recipe, a plan first and a funnel at the end."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from curate import rules
+from curate.console import Talk, plain
+from curate.errors import PartlyDoneError, RuleError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from curate.report.funnel import Funnel
+
+# The stages in order, each a function of that name in that module.
+STAGES = {
+    "ingest": "curate.ingest",
+    "clean": "curate.clean",
+    "label": "curate.label",
+    "dedup": "curate.dedup",
+    "score": "curate.judge",
+    "export": "curate.export",
+}
+# Arguments that the command line gives and a recipe therefore cannot.
+GIVEN = {"paths", "workspace", "out", "quiet", "dry_run", "confirm"}
+
+Options = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did.
+
+    Attributes:
+        stages: Result of each stage that ran, by name.
+        seconds: Wall time of each.
+        funnel: From records to rows.
+    """
+
+    stages: dict[str, Any]
+    seconds: dict[str, float]
+    funnel: Funnel
+
+
+def run(
+    paths: Iterable[str | Path],
+    workspace: str | Path = "curated",
+    out: str | Path = "shards",
+    *,
+    recipe: str = "default.toml",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    confirm: Callable[[Any], bool] | None = None,
+    quiet: bool = False,
+) -> RunResult:
+    """Run every stage of a recipe; what is up to date already is not done again.
+
+    Args:
+        paths: Dumps, as for `curate.ingest`.
+        workspace: Folder of the workspace.
+        out: Folder of the export.
+        recipe: Recipe by path or name; its tables are stages, its keys arguments.
+        options: Arguments by stage that win over the recipe's.
+        confirm: Asked with the estimate before a judge spends money.
+        quiet: Say nothing but warnings.
+
+    Raises:
+        RuleError: The recipe or a rule file has mistakes; nothing ran.
+        CurateError: What a stage raises. What finished before stays.
+    """
+    from curate.report.funnel import funnel
+
+    talk = Talk(quiet=quiet)
+    files = [str(path) for path in paths]
+    steps = load_recipe(recipe, options)
+    fixed: Options = {"ingest": {"paths": files}, "export": {"out": out}, "score": {"confirm": confirm}}
+    for line in plan_lines(files, workspace, out, steps):
+        talk.say(line)
+    results: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    partly: PartlyDoneError | None = None
+    for name, arguments in steps.items():
+        began = monotonic()
+        stage = getattr(import_module(STAGES[name]), name)
+        try:
+            results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+        except PartlyDoneError as error:
+            partly = error
+            break
+        seconds[name] = monotonic() - began
+        talk.say(f"{name:<8} {seconds[name]:6.1f} s")
+    if partly is not None:
+        raise partly
+    return RunResult(results, seconds, funnel(workspace))
+
+
+def load_recipe(name: str, options: Mapping[str, Mapping[str, Any]] | None = None) -> Options:
+    """The stages to run, in order, with their arguments.
+
+    Args:
+        name: Path of a recipe, or its name in `rules/recipes`.
+        options: Arguments by stage that win over the recipe's.
+
+    Raises:
+        RuleError: With every unknown stage and argument.
+    """
+    path = rules.locate(name if Path(name).is_file() else f"recipes/{name.removesuffix('.toml')}.toml")
+    recipe = {key: value for key, value in rules.read_toml(path, "recipe").items() if key not in ("schema", "kind")}
+    mistakes = []
+    for stage, arguments in recipe.items():
+        if stage not in STAGES:
+            mistakes.append(f"unknown stage `{stage}`; {did_you_mean(stage, STAGES)}")
+            continue
+        if not isinstance(arguments, dict):
+            mistakes.append(f"`{stage}` is not a table")
+            continue
+        known = set(inspect.signature(getattr(import_module(STAGES[stage]), stage)).parameters) - GIVEN
+        unknown = [key for key in arguments if key not in known]
+        mistakes += [f"[{stage}] unknown key `{key}`; {did_you_mean(key, known)}" for key in unknown]
+    if mistakes:
+        raise RuleError("the recipe has mistakes:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
+    return {stage: {**recipe[stage], **(options or {}).get(stage, {})} for stage in STAGES if stage in recipe}
+
+
+def plan_lines(files: list[str], workspace: str | Path, out: str | Path, steps: Options) -> list[str]:
+    """What a run is about to do, a line a stage."""
+    shown = ", ".join(plain(file, 60) for file in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    places = {"ingest": f"{shown} → {workspace}", "export": f"→ {out}"}
+    lines = ["plan"]
+    for number, (stage, arguments) in enumerate(steps.items(), start=1):
+        settings = ", ".join(f"{key} = {value}" for key, value in arguments.items() if value is not None)
+        lines.append(f"  {number} {stage:<7} {'; '.join(filter(None, (places.get(stage), plain(settings))))}".rstrip())
+    return lines
