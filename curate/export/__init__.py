@@ -1,0 +1,229 @@
+"""Export: mix every table into training shards, each response under its condition and with its weight."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.console import Talk
+from curate.errors import CurateError, WorkspaceError, did_you_mean
+from curate.export import folder as folders
+from curate.export import templates
+from curate.export.job import Job
+from curate.export.mix import mix as mix_shard
+from curate.export.policy import settle
+from curate.export.tally import ClassWeights, Tally
+from curate.export.tokenise import load as load_encoder
+from curate.workspace import Workspace, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+
+    from curate.export.policy import Policy
+    from curate.export.tokenise import Encoder
+
+# Rises when the same inputs and options give other files.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What came out.
+
+    Attributes:
+        out: The folder.
+        format: Its format.
+        unchanged: The folder already held exactly this export; no byte was touched.
+        conversations: Conversations in the workspace: those exported and those dropped.
+        exported: Conversations with at least one row.
+        dropped: Conversations by the one reason each was dropped for.
+        rows: Rows written; a conversation with two conditions has two.
+        responses: Trained responses.
+        masked: Responses of exported conversations with weight 0, by reason.
+        fallback: Trained responses weighed by class because they have no reward.
+        supervised_tokens: Trained tokens; None when nothing was tokenised.
+        rows_cut: Rows that lost their end at `max_length`; None when nothing was tokenised.
+        conditions: Trained responses by condition.
+        classes: Weights of the trained responses by class; a null class is `unknown`.
+        effective_sample_size: (Σw)²/Σw² over the trained responses.
+        files: Files of the export, relative to `out`; none for a dry run.
+    """
+
+    out: Path
+    format: str
+    unchanged: bool
+    conversations: int
+    exported: int
+    dropped: dict[str, int]
+    rows: int
+    responses: int
+    masked: dict[str, int]
+    fallback: int
+    supervised_tokens: int | None
+    rows_cut: int | None
+    conditions: dict[str, int]
+    classes: dict[str, ClassWeights]
+    effective_sample_size: float
+    files: tuple[str, ...]
+
+
+def known_formats() -> list[str]:
+    """The names of the export formats: one file each in `curate/export/formats`."""
+    names = (path.stem for path in (Path(__file__).parent / "formats").glob("*.py"))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+
+def export(
+    workspace: str | Path,
+    out: str | Path,
+    *,
+    format: str = "crlft",
+    weighting: str = "auto",
+    beta: float | None = None,
+    mix: float = 0.5,
+    fallback: str = "coarse",
+    unlabelled: str = "keep",
+    tokenizer: str | None = None,
+    template: str = "openchat_v3.2_mistral",
+    max_length: int | None = None,
+    epochs: int = 1,
+    seed: int = 0,
+    name: str = "train",
+    conditions: str = "conditions.toml",
+    weights: str = "weights.toml",
+    clean: str = "clean.toml",
+    keep_flagged: Sequence[str] = (),
+    drop_flagged: Sequence[str] = (),
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> ExportResult:
+    """Write training data from a workspace into a folder, whole or not at all.
+
+    Args:
+        workspace: Folder of the workspace; only its manifest is written.
+        out: Folder of the export: new, empty, or holding an earlier export, which is replaced.
+        format: One of `known_formats()`.
+        weighting: auto, coarse, judge, mixed or local (see `curate.reward`).
+        beta: Temperature of judge and mixed weights; None = 1/ln 10, which spans 10:1.
+        mix: Share of the class in a mixed reward, 0 to 1.
+        fallback: For responses without a reward: coarse, drop (the conversation) or mask (the response).
+        unlabelled: For responses without a class: keep (own condition), drop (the conversation) or mask.
+        tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
+        template: OpenChat model type, see `templates.TEMPLATES`.
+        max_length: Ids per row; None = the template's context.
+        epochs: Files in different orders, for the formats that have one per epoch.
+        seed: Of the shuffle.
+        name: Split and file prefix: letters, digits and underscores.
+        conditions: Rule file of the conditions.
+        weights: File of the class weights.
+        clean: Rule file of the cleaning rules, for which flags drop a conversation.
+        keep_flagged: Cleaning rules whose conversations are kept after all.
+        drop_flagged: Cleaning rules whose conversations are dropped after all.
+        dry_run: Count and write nothing.
+        quiet: No progress.
+
+    Raises:
+        CurateError: Wrong options, a folder that is not ours, nothing left to export, or a full disk.
+    """
+    talk = Talk(quiet=quiet)
+    ws, out = Workspace(workspace), Path(out)
+    if not ws.shards("conversations"):
+        raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
+    writer = _format(format)
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        raise CurateError(f"`{name}` cannot be a file prefix", hint="use letters, digits and underscores")
+    if epochs < 1:
+        raise CurateError(f"`epochs` is {epochs}, it must be above 0")
+    policy = settle(
+        ws,
+        weighting=weighting,
+        beta=beta,
+        mix=mix,
+        fallback=fallback,
+        unlabelled=unlabelled,
+        conditions_file=conditions,
+        weights_file=weights,
+        clean_file=clean,
+        keep_flagged=keep_flagged,
+        drop_flagged=drop_flagged,
+        talk=talk,
+    )
+    chat = templates.find(template)
+    if writer.NEEDS_TOKENIZER and tokenizer is None:
+        raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    encoder = None if tokenizer is None else load_encoder(tokenizer, chat, max_length)
+    facts = {
+        "format": format,
+        "version": VERSION,
+        "name": name,
+        "template": template,
+        "tokenizer_sha256": encoder.fingerprint if encoder else None,
+        "max_length": encoder.max_length if encoder else None,
+        "epochs": epochs,
+        "seed": seed,
+        "policy": policy.options,
+    }
+    tally = Tally()
+    rows = _decided(ws, policy, encoder, tally, talk)
+    if dry_run:
+        for _ in rows:
+            pass
+        return _result(out, format, tally.as_dict(), ())
+
+    with ws.lock():
+        made_of = fingerprint(VERSION, facts, [_shards(ws, table) for table in ("conversations", *policy.tables)])
+        # Through a symbolic link, so that the link itself is not replaced.
+        found = folders.earlier(out.resolve())
+        if found and found.get("fingerprint") == made_of:
+            talk.say(f"{out} already holds this export; nothing to do")
+            ws.record("export", {**facts, "counts": found["counts"]})
+            return _result(out, format, found["counts"], (*found["files"], folders.MANIFEST), unchanged=True)
+        with folders.whole(out.resolve()) as folder:
+            writer.write(Job(folder, name, rows, chat, encoder, epochs, seed, facts))
+            counts = tally.as_dict()
+            if not tally.rows:
+                raise CurateError("nothing is left to export", where=ws.path, hint=f"dropped: {dict(tally.dropped)}")
+            files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
+        ws.record("export", {**facts, "counts": counts})
+    return _result(out, format, counts, tuple(files))
+
+
+def _format(name: str) -> Any:
+    if name not in known_formats():
+        raise CurateError(f"unknown export format `{name}`", hint=did_you_mean(name, known_formats()))
+    return import_module(f"curate.export.formats.{name.replace('-', '_')}")
+
+
+def _decided(
+    ws: Workspace, policy: Policy, encoder: Encoder | None, tally: Tally, talk: Talk
+) -> Iterator[pl.DataFrame]:
+    """The rows of each shard, counted as they pass."""
+    shards = ws.shards("conversations")
+    with talk.progress("export", len(shards), "shards") as advance:
+        for index in shards:
+            mixed = mix_shard(ws, index, policy)
+            if encoder:
+                mixed = encoder.encode(mixed)
+            tally.add(mixed)
+            yield mixed.rows
+            advance(1)
+
+
+def _shards(ws: Workspace, table: str) -> list[Any]:
+    """What a table is made of; the size too, because a stage may fill a shard further under one stamp."""
+    return [
+        (table, index, ws.stamp(table, index).get("fingerprint"), ws.shard(table, index).stat().st_size)
+        for index in ws.shards(table)
+    ]
+
+
+def _result(
+    out: Path, format: str, counts: dict[str, Any], files: tuple[str, ...], *, unchanged: bool = False
+) -> ExportResult:
+    classes = {name: ClassWeights(**entry) for name, entry in counts["classes"].items()}
+    return ExportResult(out=out, format=format, unchanged=unchanged, files=files, **{**counts, "classes": classes})

@@ -1,0 +1,112 @@
+"""`crlft`: chat rows with condition and weight as zstd Parquet shards, for any trainer on `datasets`.
+
+    OUT/data/train-00000-of-000NN.parquet    nothing but Parquet in data/
+    OUT/README.md                            card with `configs:`
+    OUT/chat_template.jinja                  renders the condition at both role prefixes of every turn
+    OUT/manifest.json
+
+With a tokenizer the rows are token ids instead, cut and masked, so that no template is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.export import card
+from curate.export.ragged import flat, lists
+
+if TYPE_CHECKING:
+    from curate.export.job import Job
+
+NEEDS_TOKENIZER = False
+ROW_GROUP = 1000
+
+
+def _required(name: str, type_: pa.DataType) -> pa.Field:
+    return pa.field(name, type_, nullable=False)
+
+
+def _list(item: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("item", item, nullable=False))
+
+
+MESSAGE = pa.struct(
+    [_required("role", pa.string()), _required("content", pa.string()), _required("weight", pa.float32())]
+)
+
+# `messages[].weight` is the weight of that message's tokens in the loss, 0 for all but responses; `weight` is
+# its mean over the trained responses, for trainers that weigh whole rows; `reward` the mean of their rewards.
+TEXT = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("messages", _list(MESSAGE)),
+        _required("condition", pa.string()),
+        _required("chat_template_kwargs", pa.struct([_required("condition", pa.string())])),
+        _required("weight", pa.float32()),
+        pa.field("reward", pa.float32()),
+        _required("source", pa.string()),
+        _required("source_model", pa.string()),
+        _required("num_turns", pa.int32()),
+        _required("num_chars", pa.int32()),
+        pa.field("meta", pa.string()),
+    ]
+)
+
+# `loss_weights` are not shifted: position i weighs the prediction of token i, 0 where its label is -100.
+TOKENS = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("input_ids", _list(pa.int32())),
+        _required("attention_mask", _list(pa.int8())),
+        _required("labels", _list(pa.int32())),
+        _required("loss_weights", _list(pa.float32())),
+        _required("length", pa.int32()),
+        _required("weight", pa.float32()),
+        _required("condition", pa.string()),
+    ]
+)
+
+
+def write(job: Job) -> None:
+    """Write shards, card and chat template."""
+    template = job.template.jinja
+    schema = TEXT if job.encoder is None else TOKENS
+    facts = {**job.facts, "chat_template_sha256": sha256(template.encode()).hexdigest()}
+    stamped = schema.with_metadata({"curate": json.dumps(facts, sort_keys=True)})
+    data = job.folder / "data"
+    data.mkdir()
+
+    def convert(rows: pl.DataFrame) -> pa.Table:
+        return _cast(rows if job.encoder is None else _tokens(rows), schema)
+
+    stored = job.store(convert)
+    for number, table in enumerate(job.shuffled(stored)):
+        path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
+        options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
+        with pq.ParquetWriter(path, stamped, **options) as writer:
+            writer.write_table(table.cast(stamped), row_group_size=ROW_GROUP)
+    (job.folder / "chat_template.jinja").write_text(template, "utf-8")
+    (job.folder / "README.md").write_text(card.render(job), "utf-8")
+
+
+def _tokens(rows: pl.DataFrame) -> pl.DataFrame:
+    lengths = rows["input_ids"].list.len().to_numpy()
+    labels = np.where(flat(rows["loss_weights"]) > 0, flat(rows["input_ids"]), -100)
+    return rows.with_columns(
+        attention_mask=lists(np.ones(len(labels), np.int8), lengths, pa.int8()),
+        labels=lists(labels, lengths, pa.int32()),
+        length=lengths,
+    )
+
+
+def _cast(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    order = rows["order"].to_arrow()
+    table = rows.select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+    return table.append_column("order", order)

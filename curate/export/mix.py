@@ -1,0 +1,241 @@
+"""The mixer: where the tables of all stages meet, one shard at a time.
+
+Every conversation ends in exactly one bucket: exported, or dropped for one reason. Every response of
+an exported conversation is trained under exactly one condition, or masked for one reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from curate.errors import CurateError, WorkspaceError
+from curate.export import conditions
+from curate.responses import messages
+from curate.reward import response_weight
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from curate.export.policy import Policy
+    from curate.workspace import Workspace
+
+    Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """One shard, decided.
+
+    Attributes:
+        rows: One per exported conversation and condition: `key`, `order` (uint64, a hash to shuffle by),
+            and the columns of the `crlft` format.
+        responses: One per response of the shard: `key`, `turn`, `class`, `condition`, `reward`, `weight`
+            (float32), `fallback` (weighed without a reward), `masked` (why its weight is 0; null = trained).
+        conversations: One per conversation of the shard: `key`, `dropped` (the reason; null = exported).
+    """
+
+    rows: pl.DataFrame
+    responses: pl.DataFrame
+    conversations: pl.DataFrame
+
+
+def mix(workspace: Workspace, index: int, policy: Policy) -> Mixed:
+    """Decide one shard.
+
+    Raises:
+        CurateError: A class has no condition or no weight, or a flag no rule.
+        WorkspaceError: A reward is not between 0 and 1.
+    """
+    conversations = workspace.read("conversations", index)
+    turns = messages(conversations)
+    responses = _weigh(_responses(workspace, index, policy, conversations, turns), policy)
+    conversations = _flagged(workspace, index, policy, conversations)
+    dropped = _drop(conversations, responses, policy)
+    trained = responses.filter(pl.col("masked").is_null()).join(
+        dropped.filter(pl.col("dropped").is_null()), on="key", how="semi"
+    )
+    _require_named(trained, policy)
+    return Mixed(_rows(conversations, turns, trained, policy), responses, dropped)
+
+
+def shuffle_hash(values: Keys, seed: int) -> Keys:
+    """SplitMix64 of each value, seeded: a permutation of the 64-bit integers (Steele et al. 2014)."""
+    mixed = values.astype(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (seed + 1)) % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _responses(
+    workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame, turns: pl.DataFrame
+) -> pl.DataFrame:
+    """Each response with what every stage said of it; null where none did."""
+    of_conversation = conversations.select("key", "source", "task", conversation_model="model")
+    frame = (
+        turns.filter(pl.col("role") == "assistant")
+        .join(of_conversation, on="key", how="left", maintain_order="left")
+        .with_columns(model=pl.coalesce("model", "conversation_model"))
+    )
+    nothing: dict[str, dict[str, type[pl.DataType]]] = {
+        "labels": {"class": pl.String, "rule": pl.String},
+        "scores": {"reward": pl.Float32, "rubric": pl.String},
+    }
+    for table, columns in nothing.items():
+        if table in policy.tables and workspace.shard(table, index).exists():
+            other = workspace.read(table, index, ["key", "turn", *columns])
+            frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
+        else:
+            frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
+    rewards = frame["reward"]
+    if not rewards.drop_nulls().is_between(0, 1).all():
+        raise WorkspaceError("a reward is not between 0 and 1", where=workspace.shard("scores", index))
+    return frame
+
+
+def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    rewarded = policy.weighting != "coarse"
+    class_weight = policy.weights.of_class(pl.col("class"))
+    raw = response_weight(class_weight, pl.col("reward").cast(pl.Float64), policy.weighting, policy.beta, policy.mix)
+    unscored = pl.lit(rewarded) & pl.col("reward").is_null()
+    unlabelled = pl.col("class").is_null()
+    silent = ~pl.col("content").str.contains(r"\S") & pl.col("tool_calls").is_not_null()
+    weighed = responses.with_columns(
+        condition=conditions.choose(policy.conditions),
+        weight=policy.weights.bounded(raw).cast(pl.Float32),
+        fallback=unscored,
+    )
+    return weighed.with_columns(
+        masked=pl.when(silent)
+        .then(pl.lit("tool_call"))
+        .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
+        .then(pl.lit("unlabelled"))
+        .when(pl.lit(policy.fallback != "coarse") & unscored)
+        .then(pl.lit("unscored"))
+        .when(pl.col("weight") == 0)
+        .then(pl.lit("zero_weight"))
+    ).with_columns(weight=pl.when(pl.col("masked").is_null()).then(pl.col("weight")).otherwise(pl.lit(0.0, pl.Float32)))
+
+
+def _require_named(trained: pl.DataFrame, policy: Policy) -> None:
+    """A class that policy does not know must not get a default in silence."""
+    for column, path, hint in (
+        ("weight", policy.weights.path, "add it under [classes]"),
+        ("condition", policy.conditions.path, "add a rule for it"),
+    ):
+        unnamed = trained.filter(pl.col(column).is_null())
+        if unnamed.height:
+            name = unnamed["class"][0]
+            what = "a response of unknown class" if name is None else f"the class `{name}`"
+            raise CurateError(f"{what} has no {column}", where=path, hint=hint)
+
+
+def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
+    """Conversations with `flags` (rules that fired) and `duplicate` (a kept conversation has it already)."""
+    flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
+    if "flags" in policy.tables:
+        fired = workspace.read("flags", index, ["key", "rules"]).rename({"rules": "flags"})
+        names = set(fired["flags"].explode(empty_as_null=False, keep_nulls=False).to_list())
+        if unknown := names - {*policy.dropping, *policy.keeping}:
+            raise CurateError(
+                f"the flag `{min(unknown)}` is of no cleaning rule",
+                where=workspace.shard("flags", index),
+                hint="the rules changed since; run `curate clean` again",
+            )
+        conversations = conversations.join(fired, on="key", how="left", maintain_order="left")
+        flags = pl.col("flags").fill_null(pl.lit([], pl.List(pl.String)))
+    if "duplicates" in policy.tables:
+        removed = workspace.read("duplicates", index, ["key", "removed_by"])
+        conversations = conversations.join(removed, on="key", how="left", maintain_order="left")
+        duplicate = pl.col("removed_by").is_not_null()
+    return conversations.with_columns(flags=flags, duplicate=duplicate)
+
+
+def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The first reason that holds, per conversation; null = exported."""
+    by_key = responses.group_by("key").agg(
+        unlabelled=(pl.col("masked") == "unlabelled").any(),
+        unscored=(pl.col("masked") == "unscored").any(),
+        trained=pl.col("masked").is_null().any(),
+    )
+    flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
+    reason = (
+        pl.when(flag.is_not_null())
+        .then("flagged:" + flag)
+        .when(pl.col("duplicate"))
+        .then(pl.lit("duplicate"))
+        .when(pl.col("trained").is_null())
+        .then(pl.lit("no_response"))
+        .when(pl.lit(policy.unlabelled == "drop") & pl.col("unlabelled"))
+        .then(pl.lit("unlabelled"))
+        .when(pl.lit(policy.fallback == "drop") & pl.col("unscored"))
+        .then(pl.lit("unscored"))
+        .when(~pl.col("trained"))
+        .then(pl.lit("zero_weight"))
+    )
+    return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
+
+
+def _rows(conversations: pl.DataFrame, turns: pl.DataFrame, trained: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """One row per conversation and condition; responses of its other conditions weigh 0 in it."""
+    variants = trained.group_by("key", "condition", maintain_order=True).agg(
+        weight=pl.col("weight").mean().cast(pl.Float32),
+        reward=pl.col("reward").mean().cast(pl.Float32),
+        source_model=pl.col("model").drop_nulls().unique(maintain_order=True).str.join(", "),
+        rubric=pl.col("rubric").drop_nulls().first(),
+        responses=pl.struct("turn", "class", "rule", "reward", "weight"),
+    )
+    variants = variants.with_columns(variant=pl.int_range(pl.len()).over("key"), variants=pl.len().over("key"))
+    weights = trained.select("key", "turn", own=pl.col("condition"), response_weight=pl.col("weight"))
+    own = pl.col("own") == pl.col("condition")
+    texts = (
+        turns.join(variants.select("key", "condition", "variant"), on="key", how="inner", maintain_order="left_right")
+        .join(weights, on=["key", "turn"], how="left", maintain_order="left")
+        .with_columns(weight=pl.when(own).then("response_weight").otherwise(pl.lit(0.0, pl.Float32)))
+        .group_by("key", "variant", maintain_order=True)
+        .agg(
+            messages=pl.struct("role", "content", "weight"),
+            num_turns=pl.len().cast(pl.Int32),
+            num_chars=pl.col("content").str.len_chars().sum().cast(pl.Int32),
+        )
+    )
+    rows = variants.join(conversations.drop("messages"), on="key", how="left", maintain_order="left").join(
+        texts, on=["key", "variant"], how="left", maintain_order="left"
+    )
+    suffix = pl.when(pl.col("variants") > 1).then("." + (pl.col("variant") + 1).cast(pl.String)).otherwise(pl.lit(""))
+    order = shuffle_hash(shuffle_hash(rows["key"].to_numpy(), 0) + rows["variant"].to_numpy().astype(np.uint64), 0)
+    return rows.select(
+        "key",
+        pl.Series("order", order, pl.UInt64),
+        id=pl.col("content_hash") + "-" + pl.col("key").cast(pl.String) + suffix,
+        messages="messages",
+        condition="condition",
+        chat_template_kwargs=pl.struct("condition"),
+        weight="weight",
+        reward="reward",
+        source="source",
+        source_model="source_model",
+        num_turns="num_turns",
+        num_chars="num_chars",
+        meta=_meta(policy),
+    )
+
+
+def _meta(policy: Policy) -> pl.Expr:
+    """Everything else that is known of a row, as JSON; the file's name without its folders."""
+    return pl.struct(
+        "key",
+        "source_id",
+        "source_row",
+        "language",
+        "task",
+        "edits",
+        "flags",
+        "responses",
+        "rubric",
+        judge=pl.lit(policy.judge, pl.String),
+        source_file=pl.col("source_file").str.replace(r"^.*[/\\]", ""),
+    ).struct.json_encode()

@@ -1,0 +1,269 @@
+"""Every conversation ends in one bucket, every response under one condition, and nothing is lost in silence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.errors import CurateError, RuleError, WorkspaceError
+from curate.export import ExportResult, export
+
+from .workspaces import conversation, make, talk, turn
+
+GPT4, GPT35 = {"class": "gpt-4"}, {"class": "gpt-3.5"}
+
+
+def run(tmp_path: Path, rows: list[dict[str, Any]], *, judge: str | None = None, **options: Any) -> ExportResult:
+    make(tmp_path / "ws", rows, judge=judge)
+    clean = str(tmp_path / "ws" / "clean.toml")
+    return export(tmp_path / "ws", tmp_path / "out", clean=clean, quiet=True, **options)
+
+
+def read(result: ExportResult) -> pl.DataFrame:
+    return pl.read_parquet(result.out / "data" / "*.parquet").with_columns(
+        key=pl.col("meta").str.json_path_match("$.key").cast(pl.Int64)
+    ).sort("id")
+
+
+def test_each_class_has_its_condition_and_its_weight(tmp_path: Path) -> None:
+    rows = [conversation(talk("Hi", "Hello"), **{"class": name}) for name in ("gpt-4", "gpt-3.5", "human", None)]
+    found = read(run(tmp_path, rows)).sort("key")
+    assert found["condition"].to_list() == ["GPT4", "GPT3", "Human", "Unknown"]
+    assert found["weight"].to_list() == pytest.approx([1.0, 0.1, 1.0, 0.1])
+    assert found["chat_template_kwargs"].struct.field("condition").to_list() == found["condition"].to_list()
+
+
+def test_the_first_reason_counts(tmp_path: Path) -> None:
+    said = talk("Hi", "Hello")
+    rows = [
+        conversation(said, **GPT4, flags=["short"], removed_by=1),
+        conversation(said, **GPT4, flags=["odd_roles"]),
+        conversation(said, **GPT4, removed_by=1),
+        conversation(said[:1], **GPT4, removed_by=1),
+        conversation(said[:1], **GPT4),
+        conversation(said, **{"class": None}),
+    ]
+    result = run(tmp_path, rows, unlabelled="drop")
+    assert result.dropped == {"flagged:short": 1, "duplicate": 2, "no_response": 1, "unlabelled": 1}
+    assert (result.conversations, result.exported, result.rows) == (6, 1, 1)
+    manifest = json.loads((result.out / "manifest.json").read_text())
+    assert manifest["counts"]["dropped"] == result.dropped
+
+
+def test_flags_can_be_kept_or_dropped_after_all(tmp_path: Path) -> None:
+    rows = [conversation(talk("Hi", "Hello"), **GPT4, flags=[flag]) for flag in ("short", "odd_roles")]
+    result = run(tmp_path, rows, keep_flagged=["short"], drop_flagged=["odd_roles"])
+    assert result.dropped == {"flagged:odd_roles": 1}
+    assert read(result)["key"].to_list() == [0]
+
+
+def test_a_misspelt_or_unknown_flag_is_an_error(tmp_path: Path) -> None:
+    rows = [conversation(talk("Hi", "Hello"), **GPT4, flags=["gone"])]
+    with pytest.raises(CurateError, match="no cleaning rule `shrt`") as caught:
+        run(tmp_path / "a", rows, keep_flagged=["shrt"])
+    assert "short" in str(caught.value.hint)
+    with pytest.raises(CurateError, match="the flag `gone` is of no cleaning rule"):
+        run(tmp_path / "b", rows)
+
+
+def test_responses_of_two_classes_make_two_rows(tmp_path: Path) -> None:
+    said = talk("a", "b", "c", "d", system="Be brief.")
+    found = read(run(tmp_path, [conversation(said, **{"class": ["gpt-4", "gpt-3.5"]})]))
+    assert found["id"].str.tail(2).to_list() == [".1", ".2"]
+    assert found["condition"].to_list() == ["GPT4", "GPT3"]
+    weights = [[message["weight"] for message in messages] for messages in found["messages"]]
+    assert weights[0] == pytest.approx([0, 0, 1.0, 0, 0])
+    assert weights[1] == pytest.approx([0, 0, 0, 0, 0.1])
+
+
+def test_nobody_becomes_gpt3_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(tmp_path, [conversation(talk("Hi", "Hello"))])
+    assert result.conditions == {"Unknown": 1}
+    assert "every response is of unknown class" in capsys.readouterr().err
+
+
+def test_a_class_without_condition_or_weight_stops_the_export(tmp_path: Path) -> None:
+    with pytest.raises(CurateError, match="the class `claude` has no weight"):
+        run(tmp_path, [conversation(talk("Hi", "Hello"), **{"class": "claude"})])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["a\\nb", " GPT4", "<|end_of_turn|>", "<s>"])
+def test_a_condition_that_would_not_survive_the_tokenizer_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "c.toml"
+    cases = 'case = [{ class = "a", fires = true }, { class = "b", fires = false }]'
+    rule = f'[[rule]]\nname = "a"\nwhy = "test"\nwhen = "class = \'a\'"\ncondition = "{text}"\n{cases}\n'
+    file.write_text(f'schema = 1\nkind = "conditions"\n{rule}')
+    with pytest.raises(RuleError, match="conditions must be plain text"):
+        run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)], conditions=str(file))
+
+
+def test_conditions_may_ask_for_task_and_reward(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    blocks = [
+        ("math", "task = 'math' AND reward > 0.5", "Math Correct", "task = 'math', reward = 0.9".replace("'", '"')),
+        ("rest", "class IS NOT NULL", "GPT4", 'class = "gpt-4"'),
+    ]
+    text = 'schema = 1\nkind = "conditions"\n'
+    for name, when, condition, case in blocks:
+        text += f'[[rule]]\nname = "{name}"\nwhy = "test"\nwhen = "{when}"\ncondition = "{condition}"\n'
+        text += f'case = [{{ {case}, fires = true }}, {{ source = "x", fires = false }}]\n'
+    file.write_text(text)
+    rows = [
+        conversation(talk("1+1", "2"), **GPT4, task="math", reward=0.9),
+        conversation(talk("1+1", "3"), **GPT4, task="math", reward=0.1),
+    ]
+    found = read(run(tmp_path, rows, conditions=str(file))).sort("key")
+    assert found["condition"].to_list() == ["Math Correct", "GPT4"]
+
+
+def test_auto_weighs_by_the_judge_there_is(tmp_path: Path) -> None:
+    rows = [conversation(talk("Hi", "Hello"), **GPT35, reward=0.5)]
+    local = read(run(tmp_path / "a", rows, judge="local"))
+    model = read(run(tmp_path / "b", rows, judge="some-model"))
+    only = read(run(tmp_path / "c", rows, judge="some-model", weighting="judge"))
+    assert local["weight"].item() == pytest.approx(0.05)
+    assert model["weight"].item() == pytest.approx((0.1 * 10**-0.5) ** 0.5)
+    assert only["weight"].item() == pytest.approx(10**-0.5)
+    assert only["reward"].item() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("fallback", "dropped", "masked", "weights"),
+    [
+        ("coarse", {}, {}, [0, 1.0, 0, 1.0]),
+        ("mask", {}, {"unscored": 1}, [0, 1.0, 0, 0]),
+        ("drop", {"unscored": 1}, {}, None),
+    ],
+)
+def test_a_response_without_reward_is_counted(
+    tmp_path: Path, fallback: str, dropped: dict[str, int], masked: dict[str, int], weights: list[float] | None
+) -> None:
+    rows = [
+        conversation(talk("a", "b", "c", "d"), **GPT4, reward=[1.0, None]),
+        conversation(talk("x", "y"), **GPT4, reward=1.0),
+    ]
+    result = run(tmp_path, rows, judge="some-model", fallback=fallback)
+    assert (result.dropped, result.masked) == (dropped, masked)
+    assert result.fallback == (fallback == "coarse")
+    first = read(result).filter(key=0)
+    assert [m["weight"] for m in first["messages"][0]] == weights if weights else first.is_empty()
+
+
+def test_rewards_of_two_judges_are_never_pooled(tmp_path: Path) -> None:
+    ws = make(tmp_path / "ws", [conversation(talk("a", "b"), reward=1.0)] * 2, shard=1, judge="one")
+    other = make(tmp_path / "other", [conversation(talk("a", "b"), reward=1.0)] * 2, shard=1, judge="two")
+    other.shard("scores", 1).replace(ws.shard("scores", 1))
+    with pytest.raises(WorkspaceError, match="more than one judge"):
+        export(ws.path, tmp_path / "out", quiet=True)
+
+
+def test_a_half_finished_table_is_not_taken_for_the_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ws = make(tmp_path / "ws", [conversation(talk("a", "b"), **GPT4, reward=1.0)] * 2, shard=1)
+    ws.shard("scores", 1).unlink()
+    assert export(ws.path, tmp_path / "out", quiet=True).fallback == 1
+    assert "`scores` has 1 of 2 shards" in capsys.readouterr().err
+    ws.shard("labels", 1).unlink()
+    with pytest.raises(WorkspaceError, match="`labels` has 1 of 2 shards"):
+        export(ws.path, tmp_path / "out2", quiet=True)
+
+
+def test_a_response_that_only_calls_a_tool_is_not_trained_to_be_empty(tmp_path: Path) -> None:
+    said = [
+        turn("user", "Weather?"),
+        turn("assistant", "", tool_calls='[{"name":"weather"}]'),
+        turn("tool", "rain"),
+        turn("assistant", "It rains."),
+    ]
+    result = run(tmp_path, [conversation(said, **GPT4)])
+    assert result.masked == {"tool_call": 1}
+    messages = read(result)["messages"][0]
+    assert [m["role"] for m in messages] == ["user", "assistant", "tool", "assistant"]
+    assert [m["weight"] for m in messages] == [0, 0, 0, 1]
+
+
+def test_nothing_left_is_an_error_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(CurateError, match="nothing is left") as caught:
+        run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4, flags=["short"])])
+    assert "flagged:short" in str(caught.value.hint)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)], dry_run=True)
+    assert (result.rows, result.files) == (1, ())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"format": "crlf"}, {"weighting": "best"}, {"beta": 0.0}, {"mix": 2.0}, {"fallback": "none"}, {"name": "../x"}],
+)
+def test_wrong_options_are_refused_with_a_way_out(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(CurateError):
+        run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)], **options)
+    assert not (tmp_path / "out").exists()
+
+
+classes = st.sampled_from(["gpt-4", "gpt-3.5", "human", None])
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> dict[str, Any]:
+    roles = draw(st.lists(st.sampled_from(["system", "user", "assistant", "tool"]), min_size=1, max_size=6))
+    said = [turn(role, draw(st.text(max_size=8))) for role in roles]
+    responses = roles.count("assistant")
+    rewards = st.none() | st.floats(0, 1, width=32)
+    return conversation(
+        said,
+        **{"class": draw(st.lists(classes, min_size=responses, max_size=responses))},
+        reward=draw(st.lists(rewards, min_size=responses, max_size=responses)),
+        flags=draw(st.lists(st.sampled_from(["short", "odd_roles"]), unique=True, max_size=2)),
+        removed_by=draw(st.none() | st.just(0)),
+    )
+
+
+@given(
+    st.lists(conversations(), min_size=1, max_size=8),
+    st.sampled_from(["local", "some-model"]),
+    st.sampled_from(["coarse", "drop", "mask"]),
+    st.sampled_from(["keep", "drop", "mask"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_nothing_is_lost_and_no_response_is_trained_twice(
+    rows: list[dict[str, Any]], judge: str, fallback: str, unlabelled: str
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        options: dict[str, Any] = {"judge": judge, "fallback": fallback, "unlabelled": unlabelled}
+        counted = run(path / "dry", rows, dry_run=True, **options)
+        assert counted.conversations == len(rows) == counted.exported + sum(counted.dropped.values())
+        if not counted.rows:
+            return
+        result = run(path, rows, **options)
+        found = read(result)
+    assert found["id"].n_unique() == found.height == result.rows
+    assert found["key"].n_unique() == result.exported
+    trained: dict[tuple[int, int], str] = {}
+    for key, condition, messages in found.select("key", "condition", "messages").rows():
+        assert [m["content"] for m in messages] == [m["content"] for m in rows[key]["messages"]]
+        for number, message in enumerate(messages):
+            assert 0 <= message["weight"] < float("inf")
+            if message["weight"]:
+                assert message["role"] == "assistant"
+                assert (key, number) not in trained
+                trained[key, number] = condition
+    responses = sum(m["role"] == "assistant" for key in set(found["key"]) for m in rows[key]["messages"])
+    assert len(trained) == result.responses == responses - sum(result.masked.values())
+    assert sum(entry.responses for entry in result.classes.values()) == result.responses
+    names = {"gpt-4": "GPT4", "gpt-3.5": "GPT3", "human": "Human", None: "Unknown"}
+    for (key, number), condition in trained.items():
+        nth = [m["role"] for m in rows[key]["messages"][:number]].count("assistant")
+        assert condition == names[rows[key]["class"][nth]]
