@@ -171,9 +171,12 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     path = locate(name)
     value = read_toml(path, kind)
     mistakes = _unknown_keys(value, {"schema", "kind", "rule"}, "the file")
-    blocks = value.get("rule", [])
+    blocks = value.get("rule")
+    if not isinstance(blocks, list) or not blocks:
+        mistakes.append("the file has no [[rule]]")
+        blocks = []
     rules: list[Rule] = []
-    for position, block in enumerate(blocks if isinstance(blocks, list) else [], start=1):
+    for position, block in enumerate(blocks, start=1):
         found, rule = _read_rule(block, kind, f"rule {position}")
         mistakes += found
         if rule and any(rule.name == other.name for other in rules):
@@ -181,8 +184,6 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
         elif rule:
             rules.append(rule)
             mistakes += _failed_cases(rule, kind) if check_cases and not found else []
-    if not blocks:
-        mistakes.append("the file has no [[rule]]")
     if mistakes:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
         raise RuleError(f"the rule file has {count}:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
@@ -233,24 +234,27 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     where = f"{where} `{name}`" if isinstance(name, str) else where
     mistakes = _unknown_keys(block, {"name", "why", "when", "case", verdict}, where)
     texts = ("name", "why", "when")
-    mistakes += [f"{where}: `{key}` is missing or not text" for key in texts if not isinstance(block.get(key), str)]
+    mistakes += [f"{where}: `{key}` is missing or not text" for key in texts if not _is_text(block.get(key))]
     value = block.get(verdict)
-    if not isinstance(value, type_) or isinstance(value, bool):
+    if not isinstance(value, type_) or isinstance(value, bool) or value == "":
         mistakes.append(f"{where}: `{verdict}` is missing or wrong; it is {meaning}")
     elif kind == "clean" and value not in ("drop", "keep"):
         mistakes.append(f"{where}: `export` is {value!r}; it is {meaning}")
     elif isinstance(value, int | float) and not 0 <= value <= 1:
         mistakes.append(f"{where}: `severity` is {value}; it is {meaning}")
     cases = block.get("case", [])
-    answers = {case.get("fires") for case in cases}
-    if not {True, False} <= answers:
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+        mistakes.append(f"{where}: `case` is not a list of tables; each case begins with [[rule.case]]")
+        cases = []
+    elif not all(any(case.get("fires") is answer for case in cases) for answer in (True, False)):
         mistakes.append(f"{where}: needs a case that fires and one that does not")
     for case in cases:
         mistakes += _unknown_keys(case, {*COLUMNS[kind], "fires"}, f"{where}, case")
+        mistakes += _wrong_types(case, kind, f"{where}, case")
     when = block.get("when")
     if isinstance(when, str):
         mistakes += [f"{where}: {mistake}" for mistake in _bad_expression(when, kind)]
-    if not all(isinstance(block.get(key), str) for key in texts):
+    if not all(_is_text(block.get(key)) for key in texts):
         return mistakes, None
     return mistakes, Rule(block["name"], block["why"], block["when"], value, tuple(cases))
 
@@ -264,6 +268,20 @@ def _kind(path: Path) -> str:
 
 def _unknown_keys(block: dict[str, Any], known: set[str], where: str) -> list[str]:
     return [f"{where}: unknown key `{key}`; {did_you_mean(key, known)}" for key in block if key not in known]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _wrong_types(case: dict[str, Any], kind: str, where: str) -> list[str]:
+    types: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+    expected = {"fires": "bool", **{name: type_ for name, (type_, _) in COLUMNS[kind].items() if name in case}}
+    return [
+        f"{where}: `{name}` is {case.get(name)!r}, it must be of type {type_}"
+        for name, type_ in expected.items()
+        if not isinstance(case.get(name), types[type_]) or (isinstance(case[name], bool) and type_ != "bool")
+    ]
 
 
 @cache
@@ -291,14 +309,18 @@ def _bad_expression(when: str, kind: str) -> list[str]:
 def _failed_cases(rule: Rule, kind: str) -> list[str]:
     import polars as pl
 
+    rows = [{name: case.get(name) for name in COLUMNS[kind]} for case in rule.cases]
+    cases = pl.DataFrame(rows, schema=schema(kind))
     try:
-        rows = [{name: case.get(name) for name in COLUMNS[kind]} for case in rule.cases]
-        answers = pl.DataFrame(rows, schema=schema(kind)).select(rule.expression).to_series()
-    except (pl.exceptions.PolarsError, TypeError) as error:
-        return [f"rule `{rule.name}`: a case has a value of the wrong type: {str(error).splitlines()[0]}"]
+        together = cases.select(rule.expression).to_series().to_list()
+        answers = [row.select(rule.expression).to_series().to_list() for row in cases.iter_slices(1)]
+    except pl.exceptions.PolarsError as error:
+        return [f"rule `{rule.name}`: a case cannot be answered: {str(error).splitlines()[0]}"]
+    if [[answer] for answer in together] != answers:
+        return [f"rule `{rule.name}`: `when` must answer for each row by itself, whatever the other rows are"]
     return [
         f"rule `{rule.name}`: the case {_show(case)} answers {answer}, expected {case['fires']}"
-        for case, answer in zip(rule.cases, answers, strict=True)
+        for case, answer in zip(rule.cases, together, strict=True)
         if bool(answer) != case["fires"]
     ]
 

@@ -1,0 +1,73 @@
+"""From verdicts to the table `scores`: every response gets a row, and a reason when it has no score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from curate.responses import responses
+from curate.schema import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curate.workspace import Workspace
+
+STATUSES = ("ok", "unparsed", "refused", "failed", "skipped")
+
+# What a judge says about a response; `key` and `turn` name it.
+VERDICT: dict[str, pl.DataType] = {
+    "key": pl.UInt64(),
+    "turn": pl.Int32(),
+    "reward": pl.Float32(),
+    "score": pl.Float32(),
+    "aspects": pl.List(pl.Struct({"name": pl.String(), "score": pl.Float32()})),
+    "status": pl.String(),
+    "rationale": pl.String(),
+    "judgement": pl.String(),
+}
+
+
+def scores(
+    conversations: pl.DataFrame, kept: pl.DataFrame, verdicts: pl.DataFrame, judge: str, rubric: str
+) -> pa.Table:
+    """The shard of `scores` for a shard of conversations.
+
+    Args:
+        conversations: All conversations of the shard.
+        kept: Those that are no duplicates.
+        verdicts: Rows with the columns of `VERDICT`; a response without one was skipped.
+        judge: Name of the judge.
+        rubric: name@version.
+    """
+    rows = responses(conversations).select("key", "turn")
+    kept_keys = kept.select("key", kept=pl.lit(True))
+    why = pl.when(pl.col("kept").is_null()).then(pl.lit("duplicate")).otherwise(pl.lit("not in the sample"))
+    judged = pl.col("status").is_not_null()
+    table = (
+        rows.join(kept_keys, on="key", how="left", maintain_order="left")
+        .join(verdicts.cast(VERDICT), on=["key", "turn"], how="left", maintain_order="left")  # type: ignore[arg-type]
+        .with_columns(
+            pl.col("status").fill_null("skipped"),
+            pl.col("aspects").fill_null([]),
+            judge=pl.lit(judge),
+            rubric=pl.lit(rubric),
+            rationale=pl.when(judged).then(pl.col("rationale")).otherwise(why),
+            spread=pl.lit(None, pl.Float32),
+        )
+    )
+    schema = TABLES["scores"].arrow
+    return table.select(schema.names).to_arrow().cast(schema)
+
+
+
+
+def count(ws: Workspace) -> tuple[dict[str, int], dict[str, int]]:
+    """Responses per status (every status, in the order of `STATUSES`) and per aspect, by name."""
+    table = ws.scan("scores")
+    by_status = dict(table.group_by("status").agg(pl.len()).collect().iter_rows())
+    names = pl.col("aspects").list.eval(pl.element().struct.field("name"))
+    named = table.select(names).explode("aspects", empty_as_null=False, keep_nulls=False)
+    aspects = named.group_by("aspects").agg(pl.len()).sort("aspects")
+    return {status: by_status.get(status, 0) for status in STATUSES}, dict(aspects.collect().iter_rows())
