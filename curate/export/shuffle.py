@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What a part may take in memory, as Arrow; on disk it is about a third.
-PART_BYTES = 256 << 20
+PART_BYTES = 48 << 20
 # Rows a part has at least on average, so that the hash leaves none empty: `datasets` fails on an empty shard.
 _PART_ROWS = 64
 
@@ -84,6 +84,7 @@ def shuffled(stored: Stored, *, seed: int, folder: Path) -> Iterator[pa.Table]:
         table = pa.Table.from_batches([_batch(path, number) for path in paths])
         # Rebound before the yield, so that memory holds one copy while the caller writes.
         table = table.take(np.argsort(table["order"].to_numpy(), kind="stable")).drop_columns("order")
+        pa.default_memory_pool().release_unused()
         yield table
 
 

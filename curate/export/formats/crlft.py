@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
@@ -83,15 +83,17 @@ def write(job: Job) -> None:
     data = job.folder / "data"
     data.mkdir()
 
-    def convert(rows: pl.DataFrame) -> pa.Table:
-        return _cast(rows if job.encoder is None else _tokens(rows), schema)
-
-    stored = job.store(convert)
+    # Columns that follow from others wait until a row is written: they take as much room again.
+    stored = job.store(lambda rows: _arrow(rows.select("order", *(n for n in schema.names if n in rows.columns))))
     for number, table in enumerate(job.shuffled(stored)):
         path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
         options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
         with pq.ParquetWriter(path, stamped, **options) as writer:
-            writer.write_table(table.cast(stamped), row_group_size=ROW_GROUP)
+            for begin in range(0, table.num_rows, ROW_GROUP):
+                rows = table.slice(begin, ROW_GROUP)
+                if job.encoder:
+                    rows = _arrow(_tokens(cast("pl.DataFrame", pl.from_arrow(rows))))
+                writer.write_table(rows.select(schema.names).cast(stamped))
     (job.folder / "chat_template.jinja").write_text(template, "utf-8")
     (job.folder / "README.md").write_text(card.render(job), "utf-8")
 
@@ -106,7 +108,5 @@ def _tokens(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cast(rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    order = rows["order"].to_arrow()
-    table = rows.select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
-    return table.append_column("order", order)
+def _arrow(rows: pl.DataFrame) -> pa.Table:
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())

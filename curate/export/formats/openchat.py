@@ -8,7 +8,7 @@ ignored label is 0, `num_seqs` is the sum of the shifted weights.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = True
+ROW_GROUP = 1000
 
 SCHEMA = pa.schema(
     [
@@ -39,19 +40,25 @@ def write(job: Job) -> None:
     """Write `NAME.<epoch>.parquet` for each epoch."""
     model = json.dumps({"model_type": job.template.name})
     schema = SCHEMA.with_metadata({"metadata_json": model, "curate": json.dumps(job.facts, sort_keys=True)})
-    stored = job.store(_rows)
+    stored = job.store(_tokens)
     for epoch in range(job.epochs):
         with pq.ParquetWriter(job.folder / f"{job.name}.{epoch}.parquet", schema, compression="zstd") as writer:
             for table in job.shuffled(stored, epoch):
-                writer.write_table(table.cast(schema))
+                for begin in range(0, table.num_rows, ROW_GROUP):
+                    writer.write_table(_rows(table.slice(begin, ROW_GROUP)).cast(schema))
 
 
-def _rows(rows: pl.DataFrame) -> pa.Table:
+def _tokens(rows: pl.DataFrame) -> pa.Table:
+    """What a row is made from; its other columns take twice the room and wait until it is written."""
+    return rows.select("order", "input_ids", "loss_weights").to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _rows(tokens: pa.Table) -> pa.Table:
+    rows = cast("pl.DataFrame", pl.from_arrow(tokens))
     lengths = rows["input_ids"].list.len().to_numpy()
     ids, weights = flat(rows["input_ids"]), flat(rows["loss_weights"])
     shifted = lists(shifted_left(weights, lengths), lengths, pa.float64())
     frame = rows.select(
-        "order",
         total_length=lengths,
         # Summed in order, as OpenChat does.
         num_seqs=pl.Series([sum(row) for row in shifted], dtype=pl.Float64),
@@ -61,4 +68,4 @@ def _rows(rows: pl.DataFrame) -> pa.Table:
         nz_shifted_label_ids=lists(shifted_left(np.where(weights > 0, ids, 0), lengths), lengths, pa.int32()),
         nz_shifted_loss_weights=shifted,
     )
-    return frame.to_arrow().cast(pa.schema([("order", pa.uint64()), *SCHEMA]))
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
