@@ -30,7 +30,8 @@ orjson.loads(whole)
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 STAGE = """
-import resource, sys, time, curate, importlib
+import resource, sys, time, curate, pyarrow
+pyarrow.array([""])  # loads pandas, where that is installed
 stage, workspace, *arguments = sys.argv[1:]
 if stage == "ingest":
     import curate.ingest.table

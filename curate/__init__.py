@@ -59,13 +59,15 @@ class _Package(ModuleType):
             super().__setattr__(name, value)
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name on first use, so that `import curate` stays instant."""
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'curate' has no attribute {name!r}")
-    value = getattr(import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers would take any name for one that it can load
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name on first use, so that `import curate` stays instant."""
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'curate' has no attribute {name!r}")
+        value = getattr(import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
 
 
 sys.modules[__name__].__class__ = _Package

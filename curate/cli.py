@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +15,16 @@ from curate import __version__, output
 app = typer.Typer(
     name="curate",
     no_args_is_help=True,
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    rich_markup_mode="rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 rules_app = typer.Typer(no_args_is_help=True, help="Look at the rule files: what they say, and whether they hold.")
 app.add_typer(rules_app, name="rules")
 
-Paths = Annotated[list[str], typer.Argument(help="Files, globs, folders, or - for stdin; plain, .gz or .zst.")]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; plain, .gz or .zst.")
+]
 WorkspaceOption = Annotated[
     Path, typer.Option("-w", "--workspace", envvar="CURATE_WORKSPACE", help="Folder of the workspace.")
 ]
@@ -48,6 +51,7 @@ DEFAULT = Path("curated")
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Raw chat dumps in, conditioned and weighted C-RLFT training shards out.
 
+    \b
     curate run dump.json                     the whole flow, no key needed
     curate hist                              scores by class, in the terminal
     curate export --format crlft -o shards   other weights, same workspace
@@ -228,6 +232,7 @@ def export(
     mix: Annotated[float, typer.Option(help="Share of the class in a mixed reward, 0 to 1.")] = 0.5,
     fallback: Annotated[str, typer.Option(help="Responses without a reward: coarse, drop or mask.")] = "coarse",
     unlabelled: Annotated[str, typer.Option(help="Responses without a class: keep, drop or mask.")] = "keep",
+    clean_rules: Annotated[str, typer.Option("--clean", help="Rule file that `curate clean` used.")] = "clean.toml",
     keep_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations stay.")] = None,
     drop_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations go.")] = None,
     tokenizer: Tokenizer = None,
@@ -264,6 +269,7 @@ def export(
         name=name,
         conditions=conditions,
         weights=weights,
+        clean=clean_rules,
         dry_run=dry_run,
         quiet=quiet,
     )
@@ -304,6 +310,7 @@ def rules_check(
 @rules_app.command("list")
 def rules_list(file: Annotated[str, typer.Argument(help="Rule file.")], json: Json = False) -> None:
     """List the rules of a file with their reasons."""
+    from curate.console import plain
     from curate.rules import check, load
 
     rule_set = load(file, check(file).kind, check_cases=False)
@@ -311,7 +318,9 @@ def rules_list(file: Annotated[str, typer.Argument(help="Rule file.")], json: Js
         output.json([{"name": r.name, "verdict": r.verdict, "why": r.why, "when": r.when} for r in rule_set.rules])
         return
     for rule in rule_set.rules:
-        sys.stdout.write(f"{rule.name} → {rule.verdict}\n    {rule.why}\n    {rule.when.strip()}\n")
+        sys.stdout.write(plain(f"{rule.name} → {rule.verdict}") + "\n")
+        for line in (rule.why, *rule.when.strip().split("\n")):
+            sys.stdout.write(f"    {plain(line.strip())}\n")
 
 
 @rules_app.command("columns")
@@ -356,9 +365,12 @@ def main() -> None:
     """Entry point: errors become three-part messages and exit codes."""
     from curate.errors import CurateError
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that stdout cannot encode must not end a report.
+        sys.stdout.reconfigure(errors="replace")
     try:
         try:
-            app()
+            app(prog_name="curate")
         finally:
             sys.stdout.flush()
     except CurateError as error:
@@ -371,6 +383,16 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        # A full disk or a folder that may not be read, wherever it was met.
+        if os.environ.get("CURATE_DEBUG"):
+            raise
+        from curate.console import show_error
+
+        show_error(CurateError(error.strerror or str(error), where=error.filename))
+        # What could not be written is not tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
     except SystemExit as end:
         # Typer ends with 1 when the reader of a pipe is gone, and leaves a wrapped stdout behind.
         sys.exit(141 if end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper" else end.code)

@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from errno import EPIPE
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,30 +17,39 @@ if TYPE_CHECKING:
 
     from curate.errors import CurateError
 
-# C0 and C1 controls, and the bidirectional overrides that can reorder a line on screen.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0 and C1 controls, line separators, and the bidirectional marks that can reorder a line on screen.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 Advance = "Callable[[int], None]"
 
 
 def plain(text: str, limit: int | None = None) -> str:
-    """Text from data, made inert for a terminal: control characters become `?`, cut to `limit`."""
+    """Text from data, made inert for a terminal: one line, control characters become `?`, cut to `limit`."""
     text = _CONTROL.sub("?", text)
     return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def stdout() -> Console:
     """Where data goes. Width and colour follow the terminal, `COLUMNS` and `NO_COLOR`."""
-    from rich.console import Console
-
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return _console(sys.stdout)
 
 
 def stderr() -> Console:
     """Where talk goes."""
+    return _console(sys.stderr)
+
+
+def _console(file: IO[str]) -> Console:
     from rich.console import Console
 
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    class Sink(Console):
+        def on_broken_pipe(self) -> None:
+            """Let `main` see it; Rich itself would end with exit code 1, which says that a gate failed."""
+            raise BrokenPipeError(EPIPE, os.strerror(EPIPE))
+
+    # Rich keeps bold and dim under NO_COLOR; we send no escape sequence at all.
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Sink(file=file, color_system=colours, highlight=False, markup=False, emoji=False)
 
 
 def unicode_stdout() -> bool:
@@ -103,7 +113,8 @@ def show_error(error: CurateError) -> None:
     """An error in its three parts, on stderr."""
     from rich.text import Text
 
-    parts = [("error: ", "bold red"), (plain(error.what), "bold")]
+    what = "\n".join(plain(line) for line in error.what.split("\n"))
+    parts = [("error: ", "bold red"), (what, "bold")]
     if error.where:
         parts += [("\n  --> ", "blue"), (plain(error.where), "")]
     if error.hint:
@@ -112,5 +123,7 @@ def show_error(error: CurateError) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on stdout: the machine's view of any reading command."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    """A value as JSON on stdout: the machine's view of any reading command; control characters stay escaped."""
+    text = json.dumps(value, ensure_ascii=not unicode_stdout(), indent=2, default=str)
+    lines = (_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -60,7 +60,7 @@ def funnel(funnel: Any) -> None:
 def export(result: Any) -> None:
     """What an export wrote, and with which weights."""
     what = "unchanged" if result.unchanged else "written" if result.files else "dry run"
-    sys.stdout.write(f"\n{result.out}: {result.format}, {what}\n")
+    sys.stdout.write(f"\n{plain(str(result.out))}: {result.format}, {what}\n")
     for file in result.files:
         sys.stdout.write(f"  {file}\n")
     for name, weights in result.classes.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import rules
 from curate.console import Talk, plain
-from curate.errors import PartlyDoneError, RuleError, did_you_mean
+from curate.errors import RuleError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -78,24 +78,18 @@ def run(
     talk = Talk(quiet=quiet)
     files = [str(path) for path in paths]
     steps = load_recipe(recipe, options)
+    check_rule_files(steps)
     fixed: Options = {"ingest": {"paths": files}, "export": {"out": out}, "score": {"confirm": confirm}}
     for line in plan_lines(files, workspace, out, steps):
         talk.say(line)
     results: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    partly: PartlyDoneError | None = None
     for name, arguments in steps.items():
         began = monotonic()
         stage = getattr(import_module(STAGES[name]), name)
-        try:
-            results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
-        except PartlyDoneError as error:
-            partly = error
-            break
+        results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
         seconds[name] = monotonic() - began
         talk.say(f"{name:<8} {seconds[name]:6.1f} s")
-    if partly is not None:
-        raise partly
     return RunResult(results, seconds, funnel(workspace))
 
 
@@ -119,12 +113,36 @@ def load_recipe(name: str, options: Mapping[str, Mapping[str, Any]] | None = Non
         if not isinstance(arguments, dict):
             mistakes.append(f"`{stage}` is not a table")
             continue
-        known = set(inspect.signature(getattr(import_module(STAGES[stage]), stage)).parameters) - GIVEN
-        unknown = [key for key in arguments if key not in known]
-        mistakes += [f"[{stage}] unknown key `{key}`; {did_you_mean(key, known)}" for key in unknown]
+        parameters = inspect.signature(getattr(import_module(STAGES[stage]), stage)).parameters
+        known = set(parameters) - GIVEN
+        for key, value in arguments.items():
+            if key not in known:
+                mistakes.append(f"[{stage}] unknown key `{key}`; {did_you_mean(key, known)}")
+            elif not _fits(value, str(parameters[key].annotation)):
+                mistakes.append(f"[{stage}] `{key}` is {value!r}; it is of type {parameters[key].annotation}")
     if mistakes:
         raise RuleError("the recipe has mistakes:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
     return {stage: {**recipe[stage], **(options or {}).get(stage, {})} for stage in STAGES if stage in recipe}
+
+
+def check_rule_files(steps: Options) -> None:
+    """Read every rule file that the stages will use, so that a mistake shows before any work is done.
+
+    Raises:
+        RuleError: The first file with mistakes, with all of them.
+    """
+    for stage, arguments in steps.items():
+        for name, parameter in inspect.signature(getattr(import_module(STAGES[stage]), stage)).parameters.items():
+            if str(parameter.default).endswith(".toml"):
+                rules.check(arguments.get(name, parameter.default))
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """Whether a TOML value suits an annotation such as `float | None`; lists are left to the stage."""
+    if isinstance(value, list):
+        return "[" in annotation
+    names = {bool: ("bool",), int: ("int", "float"), float: ("float",), str: ("str",)}.get(type(value), ())
+    return any(name in annotation.split(" | ") for name in names)
 
 
 def plan_lines(files: list[str], workspace: str | Path, out: str | Path, steps: Options) -> list[str]:

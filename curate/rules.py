@@ -129,18 +129,19 @@ class RuleSet:
 
 
 def locate(name: str) -> Path:
-    """A rule file by path or by name: as given, `./rules`, packaged, or in the source checkout.
+    """A rule file by path or by name, `.toml` or not: as given, `./rules`, packaged, or in the source checkout.
 
     Raises:
         RuleError: There is no such file.
     """
     package = Path(__file__).parent
     folders = (Path("rules"), package / "rules", package.parent / "rules")
-    for candidate in (Path(name), *(folder / name for folder in folders)):
-        if candidate.suffix == ".toml" and candidate.is_file():
+    file = Path(f"{name.removesuffix('.toml')}.toml")
+    for candidate in (file, *(folder / file for folder in folders)):
+        if candidate.is_file():
             return candidate
-    known = {path.name for folder in folders for path in folder.glob("*.toml")}
-    raise RuleError(f"no rule file `{name}`", hint=did_you_mean(Path(name).name, known))
+    known = {path.stem for folder in folders for path in (folder / file).parent.glob("*.toml")}
+    raise RuleError(f"no rule file `{name}`", hint=did_you_mean(file.stem, known))
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
@@ -170,6 +171,8 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     """
     path = locate(name)
     value = read_toml(path, kind)
+    if kind not in VERDICTS:
+        raise RuleError(f"a file of kind `{kind}` has no rules", where=path)
     mistakes = _unknown_keys(value, {"schema", "kind", "rule"}, "the file")
     blocks = value.get("rule")
     if not isinstance(blocks, list) or not blocks:

@@ -74,7 +74,11 @@ class Workspace:
         self.path = Path(path)
         self._manifest = self.path / "manifest.json"
         if self.path.exists() and not self.path.is_dir():
-            raise WorkspaceError("the workspace is a file, not a folder", where=self.path)
+            raise WorkspaceError(
+                "the workspace is a file, not a folder",
+                where=self.path,
+                hint="name a folder with -w or CURATE_WORKSPACE",
+            )
         if not create and not self._manifest.exists() and not self.shards("conversations"):
             raise WorkspaceError(
                 "this folder is not a curate workspace",
@@ -105,8 +109,8 @@ class Workspace:
             return {}
         except ValueError as error:
             raise WorkspaceError("the manifest is not JSON", where=self._manifest, hint=str(error)) from error
-        if not isinstance(value, dict):
-            raise WorkspaceError("the manifest is not a JSON object", where=self._manifest)
+        if not isinstance(value, dict) or not isinstance(value.get("stages", {}), dict):
+            raise WorkspaceError("the manifest is not one that curate wrote", where=self._manifest)
         return value
 
     def record(self, stage: str, entry: object) -> None:
@@ -145,7 +149,8 @@ class Workspace:
 
     def shards(self, table: str) -> list[int]:
         """The numbers of the finished shards of a table, in order."""
-        return sorted(int(path.stem[5:]) for path in (self.path / table).glob("part-*.parquet"))
+        numbers = (path.stem[5:] for path in (self.path / table).glob("part-*.parquet"))
+        return sorted(int(number) for number in numbers if number.isdecimal())
 
     def shard(self, table: str, index: int) -> Path:
         """Where a shard lives."""
@@ -216,6 +221,8 @@ class Workspace:
         if not paths:
             what = f"the workspace has no `{table}` yet"
             raise WorkspaceError(what, where=self.path, hint=f"run `curate {_stage_of(table)}` first")
+        for index in self.shards(table):
+            self.stamp(table, index)  # a damaged shard is named here, not deep inside of a query
         return pl.scan_parquet(paths, glob=False)
 
     def has(self, table: str) -> bool:
@@ -260,6 +267,7 @@ def _stage_of(table: str) -> str:
 
 
 def _damaged(path: Path, error: Exception) -> CurateError:
-    return WorkspaceError(
-        "the shard is damaged", where=path, hint=f"delete it and run its stage again ({str(error).splitlines()[0]})"
-    )
+    hint = "delete it and run its stage again"
+    if path.parent.name in ("conversations", "rejects"):
+        hint = "ingest the dump again, into a new workspace"
+    return WorkspaceError("the shard is damaged", where=path, hint=f"{hint} ({str(error).splitlines()[0]})")

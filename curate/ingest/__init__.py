@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
 VERSION = 1
 PROGRESS_BYTES = 1 << 20
 
@@ -78,7 +80,8 @@ def ingest(
     talk = Talk(quiet=quiet)
     ws = Workspace(workspace, create=True)
     runs: list[dict[str, Any]] = ws.manifest.get("stages", {}).get("ingest", [])
-    inputs, known = plan([str(path) for path in paths], format, [file for run in runs for file in run["files"]])
+    earlier = [{**file, "limit": run["options"]["limit"]} for run in runs for file in run["files"]]
+    inputs, known = plan([str(path) for path in paths], format, limit, earlier)
     result = IngestResult([item.source.file for item in inputs], known)
     if inputs:
         with ws.lock():
@@ -113,11 +116,11 @@ class _Run:
             shard = Shard(index, key)
             for place, item, record in self.records(cursor, advance) if cursor else ():
                 if shard.full:
-                    self.submit(writer, shard, place)
+                    self.close(writer, shard, place)
                     shard = Shard(shard.index + 1, shard.key + len(shard.conversations))
                 self.add(shard, item, record)
             if cursor:
-                self.submit(writer, shard, None)
+                self.close(writer, shard, None)
                 index = shard.index + 1
             if self.pending:
                 self.pending.result()
@@ -130,9 +133,10 @@ class _Run:
         """
         index = self.first
         cursor: _Cursor | None = _Cursor()
+        from_pipe = any(item.stream for item in self.inputs)  # it may hold something else this time
         for shard in [number for number in self.ws.shards("conversations") if number >= self.first]:
             stamp = self.ws.stamp("conversations", shard)
-            if shard == index and cursor and stamp.get("plan") == self.plan and self.inputs[0].stream is None:
+            if shard == index and cursor and stamp.get("plan") == self.plan and not from_pipe:
                 cursor = _Cursor(*stamp["next"]) if stamp["next"] else None
                 key += stamp["conversations"]
                 self.warnings += stamp["truncated"]
@@ -160,8 +164,8 @@ class _Run:
                 for record in read(stream, Position(offset, row, item.mode), item.recognises):
                     if limit is not None and seen >= limit:
                         return
-                    yield _Cursor(number, offset, record.row, seen), item, record
-                    offset, seen = record.end, seen + 1
+                    yield _Cursor(number, offset, row, seen), item, record
+                    offset, row, seen = record.end, record.row + 1, seen + 1
                     if offset - told > PROGRESS_BYTES:
                         told = offset
                         advance(stream.tell() - done)
@@ -179,16 +183,10 @@ class _Run:
             shard.truncated.append(f"`{file}` is cut off in record {record.row:,}: {record.detail}")
         shard.reject(file, record)
 
-    def submit(self, writer: ThreadPoolExecutor, shard: Shard, following: _Cursor | None) -> None:
-        """Hand a shard to the writer; never more than one waits, so memory stays bounded."""
+    def close(self, writer: ThreadPoolExecutor, shard: Shard, following: _Cursor | None) -> None:
+        """Have a full shard compressed and written while the next one is read; never more than one waits."""
         self.warnings += shard.truncated
-        if self.pending:
-            self.pending.result()
-        self.pending = writer.submit(self.write, shard, following)
-
-    def write(self, shard: Shard, following: _Cursor | None) -> None:
         conversations, rejects, content = shard.tables()
-        self.ws.write("rejects", shard.index, rejects, {"fingerprint": fingerprint(self.plan, shard.index)})
         stamp = {
             "fingerprint": content,
             "plan": self.plan,
@@ -197,7 +195,13 @@ class _Run:
             "rejects": shard.counts,
             "truncated": shard.truncated,
         }
-        self.ws.write("conversations", shard.index, conversations, stamp)
+        if self.pending:
+            self.pending.result()
+        self.pending = writer.submit(self.write, shard.index, conversations, rejects, stamp)
+
+    def write(self, index: int, conversations: pa.Table, rejects: pa.Table, stamp: dict[str, Any]) -> None:
+        self.ws.write("rejects", index, rejects, {"fingerprint": fingerprint(self.plan, index)})
+        self.ws.write("conversations", index, conversations, stamp)
 
     def finish(self, stop: int, result: IngestResult) -> None:
         stamps = [self.ws.stamp("conversations", index) for index in range(self.first, stop)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from curate.ingest.conversation import UnusableError
@@ -39,7 +40,7 @@ def role_of(word: Any) -> tuple[str, str | None]:
         pass
     folded = word.strip().lower() if isinstance(word, str) else None
     if folded not in ROLES:
-        raise UnusableError("unknown_role", f"the role {word!r:.80}")
+        raise UnusableError("unknown_role", f"the role {word!r:.80}" if folded else "a role that is not text")
     return ROLES[folded], folded if folded in SPEAKERS else None
 
 
@@ -50,3 +51,15 @@ def optional_text(value: Any) -> str | None:
     if isinstance(value, int | float):
         return str(value)
     return value if isinstance(value, str) and value.strip() else None
+
+
+def json_text(value: Any) -> str:
+    """A structured field as compact JSON.
+
+    Raises:
+        UnusableError: It is nested too deeply.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise UnusableError("bad_message", "a field is nested too deeply") from None

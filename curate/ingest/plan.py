@@ -70,47 +70,53 @@ class Input:
         return conversation
 
 
-def plan(paths: Sequence[str], format: str | None, known: Sequence[dict[str, Any]]) -> tuple[list[Input], list[str]]:
+def plan(
+    paths: Sequence[str], format: str | None, limit: int | None, known: Sequence[dict[str, Any]]
+) -> tuple[list[Input], list[str]]:
     """The files to read, and those that the workspace has already.
 
     Args:
         paths: As the user gave them.
         format: Name of the format, or None to detect it.
-        known: Files of earlier ingests: `file` and `identity`.
+        limit: Most records to read of all files together.
+        known: Files of earlier ingests: `file`, `identity` and the `limit` they were read under.
 
     Raises:
         InputError: See `curate.ingest`.
     """
     if format is not None:
         formats.load(format)
-    identities = {entry["file"]: entry["identity"] for entry in known}
+    earlier = {entry["file"]: entry for entry in known}
     new, old = [], []
     for source in expand(paths):
-        if source.file not in identities or source.file == STDIN:
+        entry = earlier.get(source.file)
+        if entry is None or source.file == STDIN:
             new.append(_look(source, format))
-        elif identities[source.file] == source.identity:
+            continue
+        if entry["identity"] == source.identity and entry["limit"] == limit:
             old.append(source.file)
-        else:
-            raise InputError(
-                "the file has changed since it was ingested",
-                where=source.file,
-                hint="ingest it into a new workspace with -w DIR",
-            )
+            continue
+        what = "has changed since it was ingested"
+        if entry["limit"] != limit:
+            what = f"was ingested with --limit {entry['limit']}" if entry["limit"] else "was ingested without a --limit"
+        raise InputError(f"the file {what}", where=source.file, hint="ingest it into a new workspace with -w DIR")
     return new, old
 
 
 def _look(source: Source, format: str | None) -> Input:
     stream = source.open()
     head = stream.peek(HEAD)
+    if source.file != STDIN:
+        stream.close()
+    if not head and stream.damage:
+        raise InputError(f"the file cannot be unpacked: {stream.damage}", where=source.file)
     mode = sniff(head, source.file)
     found: list[Record | Reject] = []
-    for item in read(io.BytesIO(head), Position(0, 0, mode), lambda _: True):
+    looked = Input(source, mode, format, format is not None, stream if source.file == STDIN else None)
+    for item in read(io.BytesIO(head), Position(0, 0, mode), looked.recognises):
         found.append(item)
         if len(found) == PROBE:
             break
-    if source.file != STDIN:
-        stream.close()
-    looked = Input(source, mode, format, format is not None, stream if source.file == STDIN else None)
     records = [item for item in found if isinstance(item, Record)]
     detected = next((name for item in records if (name := formats.detect(item.value))), None)
     if records and not detected and not format:
@@ -120,8 +126,18 @@ def _look(source: Source, format: str | None) -> Input:
             where=f"{source.file}, first record, keys: {keys}",
             hint="formats: " + ", ".join(formats.names()) + "; name one with --format",
         )
+    if records and format:
+        outcomes = [looked.convert(item) for item in records]
+        if all(isinstance(outcome, Reject) and outcome.reason != "empty" for outcome in outcomes):
+            detail = outcomes[0].detail if isinstance(outcomes[0], Reject) else ""
+            raise InputError(
+                f"no record of the file reads as `{format}`",
+                where=f"{source.file}, first record: {detail}",
+                hint="leave --format out",
+            )
     rejects = [item for item in found if isinstance(item, Reject)]
-    if not records and len(head) < HEAD and all(item.reason != "truncated" for item in rejects):
+    cut = any(item.reason == "truncated" and item.raw for item in rejects)
+    if not records and len(head) < HEAD and not cut:
         detail = f", byte {rejects[0].offset}: {rejects[0].detail}" if rejects else ""
         raise InputError("the file has no readable record", where=f"{source.file}{detail}")
     return replace(looked, format=format or detected)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import sys
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from glob import glob, has_magic
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from curate.errors import InputError, did_you_mean
 from curate.workspace import fingerprint
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +27,33 @@ if TYPE_CHECKING:
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson")
 PACKED_SUFFIXES = (".gz", ".zst")
 STDIN = "-"
+# Packed bytes that are unpacked at a time: few, because a byte may unpack to very many.
+PIECE = 8 << 10
+
+
+class Unpacker(Protocol):
+    """One gzip member or zstd frame being unpacked."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether its end was reached."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """Bytes behind its end."""
+
+    def decompress(self, data: bytes, /) -> bytes:
+        """What these bytes unpack to."""
+
+
+def unpacker_for(magic: bytes) -> Unpacker | None:
+    """A fresh unpacker for what begins with these four bytes; None when that is neither gzip nor zstd."""
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("Unpacker", zlib.decompressobj(wbits=31))
+    # The second is a skippable frame: seekable and parallel zstd have them.
+    if magic == b"\x28\xb5\x2f\xfd" or magic[1:] == b"\x2a\x4d\x18":
+        return cast("Unpacker", zstd.ZstdDecompressor())
+    return None
 
 
 @dataclass(frozen=True)
@@ -69,35 +102,81 @@ class Stream:
     def __init__(self, raw: BufferedReader) -> None:
         self._raw = raw
         self._ahead = b""
-        magic = raw.peek(4)[:4]
-        self._file: BinaryIO = raw
-        if magic.startswith(b"\x1f\x8b"):
-            self._file = cast("BinaryIO", gzip.GzipFile(fileobj=raw))
-        elif magic == b"\x28\xb5\x2f\xfd":
-            import pyarrow as pa
-
-            self._file = cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
+        self._cut: EOFError | None = None
+        self._unpacker = unpacker_for(raw.peek(4)[:4])
+        self._packed = self._unpacker is not None
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end. A cut-off container raises EOFError or OSError."""
+        """Up to `size` bytes; none at the end.
+
+        Raises:
+            EOFError: The container is cut off or damaged here; all bytes before that place were returned.
+        """
         if self._ahead:
             block, self._ahead = self._ahead[:size], self._ahead[size:]
             return block
-        return self._file.read(size)
+        if not self._packed:
+            return self._raw.read(size)
+        block = self._unpack(size)
+        self._ahead = block[size:]
+        return block[:size]
+
+    def _unpack(self, size: int) -> bytes:
+        """At least `size` bytes out of gzip members or zstd frames; an error waits until all before it is out."""
+        blocks: list[bytes] = []
+        count = 0
+        while count < size and not self._cut:
+            try:
+                block = self._piece()
+            except EOFError as error:
+                self._cut = error
+                break
+            if block is None:
+                break
+            blocks.append(block)
+            count += len(block)
+        if self._cut and not count:
+            raise self._cut
+        return b"".join(blocks)
+
+    def _piece(self) -> bytes | None:
+        """What a few packed bytes unpack to; None at the end."""
+        rest = b""
+        if self._unpacker is None or self._unpacker.eof:
+            rest = (self._unpacker.unused_data if self._unpacker else b"") or self._raw.read(PIECE)
+            self._unpacker = unpacker_for(rest[:4])
+            if not rest.strip(b"\0"):  # tapes and some tools fill up with zeros
+                return None
+            if self._unpacker is None:
+                raise EOFError("bytes that are not compressed stand behind the compressed ones")
+        packed = rest or self._raw.read(PIECE)
+        if not packed:
+            raise EOFError("the compressed stream ends early")
+        try:
+            return self._unpacker.decompress(packed)
+        except (zlib.error, zstd.ZstdError) as error:
+            raise EOFError(f"the compressed stream is damaged ({error})") from error
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, or all there are, without using them up."""
+        ahead, self._ahead = self._ahead, b""
         try:
-            while len(self._ahead) < size and (block := self._file.read(size - len(self._ahead))):
-                self._ahead += block
-        except (EOFError, OSError):
-            pass
-        return self._ahead
+            while len(ahead) < size and (block := self.read(size - len(ahead))):
+                ahead += block
+        except EOFError:
+            pass  # comes again when it is read
+        self._ahead = ahead + self._ahead
+        return ahead[:size]
+
+    @property
+    def damage(self) -> str:
+        """Why the container cannot be unpacked any further; empty while it can."""
+        return str(self._cut or "")
 
     def skip(self, size: int) -> None:
         """Go on behind the next `size` bytes."""
-        if self._file is self._raw and self._raw.seekable():
-            self._raw.seek(size)
+        if not self._packed and not self._ahead and self._raw.seekable():
+            self._raw.seek(size, io.SEEK_CUR)
             return
         while size > 0 and (block := self.read(min(size, 4 << 20))):
             size -= len(block)
@@ -140,6 +219,8 @@ def _files(path: str) -> list[Path]:
     place = Path(path)
     if place.is_file():
         return [place]
+    if place.exists() and not place.is_dir():
+        raise InputError("not a regular file", where=path, hint=f"read it from stdin: curate ingest - < {path}")
     if place.is_dir():
         files = [file for file in sorted(place.rglob("*")) if file.is_file() and _is_data(file.relative_to(place))]
         if not files:
@@ -163,6 +244,11 @@ def _is_data(file: Path) -> bool:
 
 
 def _source(file: Path) -> Source:
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        what = "the name of the file is not UTF-8, which the table it is written to needs"
+        raise InputError(what, where=ascii(str(file)), hint="rename it, or read it from stdin") from None
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:

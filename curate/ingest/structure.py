@@ -13,19 +13,21 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-QUOTE_COLON = 0x3A22  # `":` as two little-endian bytes
+# Steps back from a colon over white space to its key, before the count just assumes that there is one.
+MAX_STEPS = 64
 
-def spans(buffer: bytes, depth: int, floor: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Begins and ends of the whole objects directly above `floor`, and the key-value pairs in all of them."""
+
+def spans(buffer: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Begins and ends of the whole objects that lie in no other, and the key-value pairs in all of them."""
     data = np.frombuffer(buffer, np.uint8)
     quotes = quotes_of(data)
     lowered = data | 0x20  # [ and { become {, ] and } become }
     brackets = np.flatnonzero((lowered == 0x7B) | (lowered == 0x7D))
     brackets = brackets[np.searchsorted(quotes, brackets) % 2 == 0]
     steps = np.where(lowered[brackets] == 0x7B, 1, -1)
-    depths = depth + np.cumsum(steps)
-    begins = brackets[(depths == floor + 1) & (steps == 1) & (data[brackets] == 0x7B)]
-    ends = brackets[(depths == floor) & (steps == -1) & (data[brackets] == 0x7D)] + 1
+    depths = np.cumsum(steps)
+    begins = brackets[(depths == 1) & (steps == 1) & (data[brackets] == 0x7B)]
+    ends = brackets[(depths == 0) & (steps == -1) & (data[brackets] == 0x7D)] + 1
     count = min(len(begins), len(ends))
     begins, ends = begins[:count], ends[:count]
     if not count or (begins >= ends).any():
@@ -56,28 +58,36 @@ def colons(data: NDArray[np.uint8], quotes: NDArray[np.int64], begin: int, end: 
     return int((np.searchsorted(quotes, places) % 2 == 0).sum())
 
 
-def likely_pairs(data: bytes) -> int:
-    """Key-value pairs, counted without a look at the structure.
+def likely_pairs(text: bytes) -> int:
+    """Key-value pairs, counted without a look at the structure: never too few.
 
-    Right unless a string begins with a colon, a key ends in a backslash or a colon does not touch its key.
+    Too many when a string begins with a colon, or when text speaks of `": `; then `colons` decides.
     """
-    text = np.frombuffer(data, np.uint8)
-    count = 0
-    for shift in (0, 1):  # every two bytes, from an even and from an odd place
-        twos = np.frombuffer(data[shift:], "<u2", (len(data) - shift) // 2)
-        hits = np.flatnonzero(twos == QUOTE_COLON) * 2 + shift
-        count += len(hits) - int(np.count_nonzero(text[hits - 1] == 0x5C))
-    return count
+    data = np.frombuffer(text, np.uint8)
+    places = np.flatnonzero(data == 0x3A) - 1
+    before = data[places]
+    touching = places[before == 0x22]
+    count = len(touching) - int(((data[touching - 1] == 0x5C) & (data[touching - 2] != 0x5C)).sum())
+    places = places[before <= 0x20]
+    for _ in range(MAX_STEPS):
+        if not len(places):
+            break
+        places = places - 1
+        before = data[places]
+        count += int((before == 0x22).sum())
+        places = places[before <= 0x20]
+    return count + len(places)
 
 
-def pairs_of(values: list[Any]) -> int:
-    """Key-value pairs in parsed values, those of nested objects included."""
-    count = 0
-    nested: list[Any] = [values]
-    for value in nested:  # grows while we walk it
-        if type(value) is dict:
-            count += len(value)
-            nested += [item for item in value.values() if type(item) is list or type(item) is dict]
-        else:
-            nested += [item for item in value if type(item) is dict or type(item) is list]
-    return count
+def containers_in(values: list[Any]) -> list[Any]:
+    """All objects and arrays among parsed values and inside them, those at the top first."""
+    containers = [value for value in values if type(value) is dict or type(value) is list]
+    for value in containers:  # grows while we walk it
+        items = value.values() if type(value) is dict else value
+        containers += [item for item in items if type(item) is list or type(item) is dict]
+    return containers
+
+
+def pairs_of(containers: list[Any]) -> int:
+    """Key-value pairs in all of the containers."""
+    return sum(len(value) for value in containers if type(value) is dict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curate.console import plain
+from curate.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,10 @@ def funnel(workspace: str | Path) -> Funnel:
 
     stages = Workspace(workspace).manifest.get("stages", {})
     runs: list[dict[str, Any]] = stages.get("ingest", [])
+    if not runs:
+        raise WorkspaceError(
+            "the manifest knows of no finished ingest", where=workspace, hint="run the same `curate ingest` again"
+        )
     rejects: Counter[str] = Counter()
     for ingest_run in runs:
         rejects.update(ingest_run["rejects"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor, log10
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from curate.console import plain
@@ -21,8 +22,8 @@ GROUPS = ("class", "source", "model", "language", "task", "status", "rule")
 # Up to this many different whole numbers get a row each; more are binned.
 MAX_VALUES = 20
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-# The better class stands further left.
-CLASS_ORDER = ("human", "gpt-4", "gpt-3.5")
+# The two classes that C-RLFT compares stand side by side.
+CLASS_ORDER = ("gpt-4", "gpt-3.5", "human")
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
@@ -60,7 +61,7 @@ class Histogram:
         judges: Who judged, where the column comes from a judge.
         bins: Lower and upper edge of each bin, lowest first; equal edges are one whole value. The
             upper edge belongs to the next bin, that of the last bin to the bin itself.
-        groups: Best class first, then the largest; `unknown` last.
+        groups: gpt-4, gpt-3.5 and human first, then the largest; `unknown` last.
     """
 
     column: str
@@ -127,7 +128,8 @@ def _require(workspace: str | Path, column: str, by: str) -> None:
 def _edges(values: pl.Series, bins: int, column: str) -> tuple[tuple[float, float], ...]:
     if values.is_empty():
         return ()
-    low, high = float(values.min() or 0), float(values.max() or 0)  # type: ignore[arg-type]
+    numbers = values.to_numpy()
+    low, high = float(numbers.min()), float(numbers.max())
     if column != "reward" and (values == values.floor()).all() and high - low < MAX_VALUES:
         return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
     if column == "reward":
@@ -175,15 +177,17 @@ def render(histogram: Histogram, width: int, *, blocks: bool = True) -> list[Tex
     judged = f", judge: {', '.join(plain(name, 40) for name in histogram.judges)}" if histogram.judges else ""
     lines = [Text(f"{histogram.column} by {histogram.by}{judged}"[:width], "bold")]
     if "local" in histogram.judges:
-        lines.append(Text("local finds defects only; it is not an LLM judge"[:width], "dim"))
+        lines += [Text(line, "dim") for line in wrap("local finds defects only; it is not an LLM judge", width)]
     if not any(group.scored for group in histogram.groups):
         return [*lines, Text("no response has a value")]
     labels = [_label(low, high, blocks) for low, high in histogram.bins]
     space = max(len(label) for label in (*labels, "unscored"))
     fit = 1 if width < 60 else max(1, (width - space) // 24)
     peak = max(count / group.scored for group in histogram.groups if group.scored for count in group.counts)
-    for first in range(0, len(histogram.groups), fit):
-        shown = histogram.groups[first : first + fit]
+    rows = -(-len(histogram.groups) // fit)
+    abreast = -(-len(histogram.groups) // rows)
+    for first in range(0, len(histogram.groups), abreast):
+        shown = histogram.groups[first : first + abreast]
         cell = (width - space) // len(shown)
         lines.append(Text())
         lines += _block(histogram, shown, first, labels, space, cell, peak, blocks)
@@ -200,6 +204,7 @@ def _block(
     peak: float,
     blocks: bool,
 ) -> Iterator[Text]:
+    from rich.cells import set_cell_size
     from rich.text import Text
 
     bar_width = max(4, cell - 9)
@@ -208,7 +213,7 @@ def _block(
     header = Text(f"{histogram.column[:space]:>{space}}", "dim")
     for group, n, colour in zip(shown, total, colours, strict=True):
         title = f"{plain(group.name, max(4, bar_width - len(f' n={n:,}')))} n={n:,}"
-        header.append(f"  {title[: bar_width + 1]:<{bar_width + 1}}{'%':>5} ", colour)
+        header.append(f"  {set_cell_size(title, bar_width + 1)}{'%':>5} ", colour)
     yield _trimmed(header)
     for row in reversed(range(len(labels))):
         line = Text(f"{labels[row]:>{space}}")
@@ -219,8 +224,8 @@ def _block(
             line.append(f"  {bar:<{bar_width}}", colour).append(f" {figure} ")
         yield _trimmed(line)
     for name, figures in (
-        ("mean", ["-" if group.mean is None else f"{group.mean:.3g}" for group in shown]),
-        ("median", ["-" if group.median is None else f"{group.median:.3g}" for group in shown]),
+        ("mean", ["-" if group.mean is None else _number(group.mean, 3) for group in shown]),
+        ("median", ["-" if group.median is None else _number(group.median, 3) for group in shown]),
         ("unscored", [_unscored(group) for group in shown]),
     ):
         line = Text(f"{name:>{space}}", "dim")
@@ -230,8 +235,9 @@ def _block(
 
 
 def _unscored(group: Group) -> str:
-    share = 100 * group.unscored / (group.scored + group.unscored)
-    return f"{group.unscored:,} ({share:.1f} %)" if group.unscored else "0"
+    if not group.unscored:
+        return "0"
+    return f"{group.unscored:,} ({100 * group.unscored / (group.scored + group.unscored):.1f} %)"
 
 
 def _trimmed(line: Text) -> Text:
@@ -247,4 +253,8 @@ def _bar(cells: float, blocks: bool) -> str:
 
 
 def _label(low: float, high: float, blocks: bool) -> str:
-    return f"{low:g}" if low == high else f"{low:.4g}{'–' if blocks else '-'}{high:.4g}"
+    return _number(low, 4) if low == high else f"{_number(low, 4)}{'–' if blocks else '-'}{_number(high, 4)}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"

@@ -117,4 +117,4 @@ def test_every_mistake_is_named(tmp_path, text, message):
 def test_a_policy_that_does_not_exist_is_an_error():
     with pytest.raises(RuleError, match=r"no rule file `kept\.toml`") as error:
         load("kept.toml")
-    assert "keep.toml" in str(error.value.hint)
+    assert "`keep`" in str(error.value.hint)

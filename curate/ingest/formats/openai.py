@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from curate.ingest.conversation import Conversation, Message, UnusableError
-from curate.ingest.normalise import optional_text, role_of
+from curate.ingest.normalise import json_text, optional_text, role_of
 
 
 def matches(record: dict[str, Any]) -> bool:
@@ -53,5 +51,5 @@ def _message(turn: Any, number: int, edits: list[str]) -> Message:
         content,
         optional_text(turn.get("model")),
         speaker or optional_text(turn.get("name")),
-        orjson.dumps(calls).decode() if calls else None,
+        json_text(calls) if calls else None,
     )

