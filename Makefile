@@ -29,7 +29,7 @@ demo: .venv/ready  ## the whole flow on sample_data, no key, no network
 demo-llm: .venv/ready-model  ## the same with a small local LLM as the judge
 	rm -rf demo/curated-llm demo/shards-llm
 	$(BIN)/python benchmarks/model_server.py -- \
-		$(BIN)/curate run $(SAMPLES) -w demo/curated-llm -o demo/shards-llm --judge smollm2 --limit 40
+		$(BIN)/curate run $(SAMPLES) -w demo/curated-llm -o demo/shards-llm --judge smollm2 --limit 20
 
 test: .venv/ready-test  ## everything, the proofs with real trainers and a real model server included
 	$(BIN)/python -m pytest -n 2 --dist loadfile

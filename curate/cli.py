@@ -195,12 +195,11 @@ def score(
         confirm=_confirm,
         quiet=quiet,
     )
-    facts: dict[str, Any] = {"judge": result.judge, "rubric": result.rubric, "responses": result.statuses}
+    facts: dict[str, Any] = {"judge": result.judge, "rubric": result.rubric}
+    facts |= {"estimate": str(result.estimate)} if dry_run and result.estimate else {"responses": result.statuses}
     facts |= {"defects": result.defects} if result.defects else {}
     if result.calls or result.cached:
         facts |= {"calls": result.calls, "from the store": result.cached}
-    if result.estimate:
-        facts["estimate"] = {k: v for k, v in vars(result.estimate).items() if v is not None}
     output.facts(result, json, facts)
 
 

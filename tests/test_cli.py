@@ -128,7 +128,7 @@ READING = [
 ]
 
 
-@pytest.mark.parametrize(("words", "keys"), READING, ids=lambda value: "_".join(sorted(value) if isinstance(value, set) else value))
+@pytest.mark.parametrize(("words", "keys"), READING, ids=[" ".join(words) for words, _ in READING])
 def test_json_is_json_and_alone_on_stdout(
     curated: Path, command: Callable[..., Done], words: tuple[str, ...], keys: set[str]
 ) -> None:
