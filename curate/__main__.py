@@ -1,5 +1,5 @@
 """`python -m curate`."""
 
-from curate.cli import main
+from curate.main import main
 
 main()

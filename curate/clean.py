@@ -54,7 +54,9 @@ def clean(workspace: str | Path, *, rules_file: str = "clean.toml", quiet: bool 
     ws = Workspace(workspace)
 
     def shard(index: int) -> pa.Table:
-        return _flags(ws.read("conversations", index, ["key", "messages"]), rule_set)
+        conversations = ws.read("conversations", index, ["key", "messages"])
+        with rules.evaluating(rule_set):
+            return _flags(conversations, rule_set)
 
     with ws.lock(), Talk(quiet=quiet).progress("clean", len(ws.shards("conversations")), "shards") as advance:
         options = {"version": VERSION, "rules": rule_set.fingerprint}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -358,40 +357,3 @@ def _confirm(estimate: Any) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return typer.confirm(f"{estimate}\nGo on?", err=True)
-
-
-def main() -> None:
-    """Entry point: errors become three-part messages and exit codes."""
-    from curate.errors import CurateError
-
-    if isinstance(sys.stdout, TextIOWrapper):
-        # A name that stdout cannot encode must not end a report.
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        try:
-            app(prog_name="curate")
-        finally:
-            sys.stdout.flush()
-    except CurateError as error:
-        if os.environ.get("CURATE_DEBUG"):
-            raise
-        from curate.console import show_error
-
-        show_error(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except OSError as error:
-        # A full disk or a folder that may not be read, wherever it was met.
-        if os.environ.get("CURATE_DEBUG"):
-            raise
-        from curate.console import show_error
-
-        show_error(CurateError(error.strerror or str(error), where=error.filename))
-        # What could not be written is not tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(2)
-    except SystemExit as end:
-        # Typer ends with 1 when the reader of a pipe is gone, and leaves a wrapped stdout behind.
-        sys.exit(141 if end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper" else end.code)

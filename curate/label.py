@@ -59,7 +59,9 @@ def label(
 
     def shard(index: int) -> pa.Table:
         columns = ["key", "messages", "model", "source", "source_file", "source_id"]
-        return _labels(ws.read("conversations", index, columns), rule_set, assume)
+        conversations = ws.read("conversations", index, columns)
+        with rules.evaluating(rule_set):
+            return _labels(conversations, rule_set, assume)
 
     with ws.lock(), Talk(quiet=quiet).progress("label", len(ws.shards("conversations")), "shards") as advance:
         options = {"version": VERSION, "rules": rule_set.fingerprint, "assume": assume}

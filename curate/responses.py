@@ -66,7 +66,8 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
 
     Returns:
         Columns of `conversations`, and those of `labels`, `scores`, `flags` and `duplicates` where the
-        stages ran; `flags.rules` is called `flags`, the text of the response `response`.
+        stages ran, null for shards that they have not seen yet; `flags.rules` is called `flags`, the text of
+        the response `response`.
 
     Raises:
         WorkspaceError: Not a workspace.
@@ -82,7 +83,7 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
     )
     joins = {"labels": ["key", "turn"], "scores": ["key", "turn"], "flags": ["key"], "duplicates": ["key"]}
     for table, on in joins.items():
-        if ws.has(table):
+        if ws.shards(table):
             other = ws.scan(table)
             if table == "flags":
                 other = other.rename({"rules": "flags", "unknown": "flags_unknown"})

@@ -7,6 +7,7 @@ no Python. Null means "cannot tell". All mistakes of a file are reported at once
 from __future__ import annotations
 
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -17,13 +18,15 @@ from curate.errors import RuleError, did_you_mean
 from curate.workspace import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
 # The flat columns a rule may ask about, per kind of file, and what they mean.
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
     "labels": {
         "model": ("str", "model as the message states it, else as its conversation does"),
-        "name": ("str", "name of the speaker where the role was one: chatgpt, bing, bard"),
+        "name": ("str", "name of the speaker: the role where it was one (chatgpt, bing, bard), else the message's own"),
         "source": ("str", "name of the data set"),
         "source_file": ("str", "file it came from"),
         "source_id": ("str", "id as written in the record"),
@@ -129,15 +132,19 @@ class RuleSet:
 
 
 def locate(name: str) -> Path:
-    """A rule file by path or by name, `.toml` or not: as given, `./rules`, packaged, or in the source checkout.
+    """A rule file by name or by path, `.toml` or not: curate's own first, then the file as given.
+
+    A name never finds a file in the working folder before curate's own: that folder may be somebody else's
+    data set. A file of your own with one of these names is `./labels.toml`.
 
     Raises:
         RuleError: There is no such file.
     """
     package = Path(__file__).parent
-    folders = (Path("rules"), package / "rules", package.parent / "rules")
+    folders = (package / "rules", package.parent / "rules")
     file = Path(f"{name.removesuffix('.toml')}.toml")
-    for candidate in (file, *(folder / file for folder in folders)):
+    own = [] if name.startswith((".", "/", "~")) else [folder / file for folder in folders]
+    for candidate in (*own, file.expanduser()):
         if candidate.is_file():
             return candidate
     known = {path.stem for folder in folders for path in (folder / file).parent.glob("*.toml")}
@@ -219,6 +226,22 @@ def check(name: str) -> Checked:
     module, function = _READERS[kind]
     getattr(import_module(module), function)(str(path))
     return Checked(str(path), kind, 1, 0)
+
+
+@contextmanager
+def evaluating(rule_set: RuleSet) -> Iterator[None]:
+    """Around the evaluation of rules on data.
+
+    Raises:
+        RuleError: A rule passed its cases and fails on the data, such as a cast of text that is no number.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        what = f"a rule cannot be evaluated on these conversations: {str(error).splitlines()[0]}"
+        raise RuleError(what, where=rule_set.path, hint="add a case with such a row, then mend the rule") from error
 
 
 def schema(kind: str) -> dict[str, pl.DataType]:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import polars as pl
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 STAMP = b"curate"
+INGESTED = ("conversations", "rejects")
 
 
 def fingerprint(*parts: object) -> str:
@@ -53,8 +53,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def parquet_options() -> dict[str, Any]:
-    """How every table is compressed: zstd level 1, the best size per second on chat text."""
-    return {"compression": "zstd", "compression_level": 1, "write_page_index": True}
+    """How every table is written: zstd level 1, the best size per second on chat text, and a checksum per page."""
+    return {"compression": "zstd", "compression_level": 1, "write_page_index": True, "write_page_checksum": True}
 
 
 class Workspace:
@@ -92,12 +92,25 @@ class Workspace:
                 where=self._manifest,
                 hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
             )
-        ingested = [] if create else self.shards("conversations")
-        if ingested and self.stamp("conversations", ingested[-1]).get("next"):
+        if not create:
+            self._require_whole()
+
+    def _require_whole(self) -> None:
+        """Refuse conversations that are not all there: stages would lose the missing ones in silence."""
+        shards = self.shards("conversations")
+        if shards and self.stamp("conversations", shards[-1]).get("next"):
             raise WorkspaceError(
                 "the ingest into this workspace was interrupted",
                 where=self.path,
                 hint="run the same `curate ingest` again: it goes on where it stopped",
+            )
+        runs = self.manifest.get("stages", {}).get("ingest", [])
+        expected = runs[-1]["shards"][1] if runs else len(shards)
+        if missing := sorted(set(range(max(expected, len(shards)))) - set(shards)):
+            raise WorkspaceError(
+                "a shard of the conversations is missing",
+                where=self.shard("conversations", missing[0]),
+                hint="put it back, or ingest the dumps again into a new workspace",
             )
 
     @property
@@ -109,9 +122,14 @@ class Workspace:
             return {}
         except ValueError as error:
             raise WorkspaceError("the manifest is not JSON", where=self._manifest, hint=str(error)) from error
-        if not isinstance(value, dict) or not isinstance(value.get("stages", {}), dict):
-            raise WorkspaceError("the manifest is not one that curate wrote", where=self._manifest)
-        return value
+        if not _is_manifest(value):
+            raise WorkspaceError(
+                "the manifest is not one that curate wrote",
+                where=self._manifest,
+                hint="put back the one that was there, or ingest into a new workspace",
+            )
+        manifest: dict[str, Any] = value
+        return manifest
 
     def record(self, stage: str, entry: object) -> None:
         """Write what a stage did into the manifest: the last act of the stage."""
@@ -136,16 +154,18 @@ class Workspace:
 
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("w")
+            # Never through a link that somebody put there, and nothing is written to it.
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise WorkspaceError(f"the workspace cannot be written: {error.strerror}", where=self.path) from error
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                what = "another curate is writing to this workspace"
-                raise WorkspaceError(what, where=self.path, hint="wait for it, or use another with -w") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+        except BlockingIOError:
+            what = "another curate is writing to this workspace"
+            raise WorkspaceError(what, where=self.path, hint="wait for it, or use another with -w") from None
+        finally:
+            os.close(handle)
 
     def shards(self, table: str) -> list[int]:
         """The numbers of the finished shards of a table, in order."""
@@ -172,58 +192,74 @@ class Workspace:
         return stamp if isinstance(stamp, dict) else {}
 
     def write(self, table: str, index: int, data: pa.Table, stamp: dict[str, Any]) -> None:
-        """Write one shard, whole or not at all."""
-        with self.writer(table, index) as writer:
-            writer.write_table(data)
-            writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
-
-    @contextmanager
-    def writer(self, table: str, index: int) -> Iterator[pq.ParquetWriter]:
-        """A Parquet writer whose file takes its place when the block succeeds."""
+        """Write one shard, whole or not at all; its stamp says which conversations it was made from."""
         import pyarrow.parquet as pq
 
         from curate.schema import TABLES
 
-        try:
-            with (
-                atomic(self.shard(table, index)) as temporary,
-                pq.ParquetWriter(temporary, TABLES[table].arrow, **parquet_options()) as writer,
-            ):
-                yield writer
-        except OSError as error:
-            raise WorkspaceError(
-                f"the workspace cannot be written: {error.strerror or error}", where=self.shard(table, index)
-            ) from error
-
-    def read(self, table: str, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """One shard as a frame."""
-        import polars as pl
-
+        if table not in INGESTED:
+            stamp = {**stamp, "of": self.stamp("conversations", index).get("fingerprint")}
         path = self.shard(table, index)
         try:
-            return pl.read_parquet(path, columns=None if columns is None else list(columns), glob=False)
+            with (
+                atomic(path) as temporary,
+                pq.ParquetWriter(temporary, TABLES[table].arrow, **parquet_options()) as writer,
+            ):
+                writer.write_table(data)
+                writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
+        except OSError as error:
+            what = f"the workspace cannot be written: {error.strerror or error}"
+            raise WorkspaceError(what, where=path, hint="make room or free the folder, then run it again") from error
+
+    def read(self, table: str, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """One shard as a frame; the checksums of its pages are verified.
+
+        Raises:
+            WorkspaceError: The shard is missing, damaged, or made from other conversations.
+        """
+        import polars as pl
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.shard(table, index)
+        self._require_current(table, index)
+        names = None if columns is None else list(columns)
+        try:
+            data = pq.ParquetFile(path, page_checksum_verification=True).read(names)
         except FileNotFoundError:
             raise WorkspaceError(
                 f"the table `{table}` has no shard {index}", where=path, hint=f"run `curate {_stage_of(table)}` first"
             ) from None
-        except (pl.exceptions.ComputeError, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise _damaged(path, error) from error
+        frame = pl.from_arrow(data)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
 
     def scan(self, table: str) -> pl.LazyFrame:
         """All shards of one table, lazily, in order.
 
         Raises:
-            WorkspaceError: The table has no shard: its stage did not run.
+            WorkspaceError: The table has no shard, or one is damaged or made from other conversations.
         """
         import polars as pl
 
-        paths = [self.shard(table, index) for index in self.shards(table)]
-        if not paths:
+        shards = self.shards(table)
+        if not shards:
             what = f"the workspace has no `{table}` yet"
             raise WorkspaceError(what, where=self.path, hint=f"run `curate {_stage_of(table)}` first")
-        for index in self.shards(table):
-            self.stamp(table, index)  # a damaged shard is named here, not deep inside of a query
-        return pl.scan_parquet(paths, glob=False)
+        for index in shards:
+            self._require_current(table, index)
+        return pl.scan_parquet([self.shard(table, index) for index in shards], glob=False)
+
+    def _require_current(self, table: str, index: int) -> None:
+        stamp = self.stamp(table, index)
+        if "of" in stamp and stamp["of"] != self.stamp("conversations", index).get("fingerprint"):
+            raise WorkspaceError(
+                f"the table `{table}` was made from other conversations",
+                where=self.shard(table, index),
+                hint=f"run `curate {_stage_of(table)}` again",
+            )
 
     def has(self, table: str) -> bool:
         """Whether every shard of the conversations has its shard of this table."""
@@ -260,6 +296,17 @@ class Workspace:
         return made
 
 
+def _is_manifest(value: object) -> bool:
+    """Whether the parts that stages rely on have the shape that they wrote."""
+    stages = value.get("stages", {}) if isinstance(value, dict) else None
+    if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
+        return False
+    run_keys = {"plan", "options", "files", "shards", "conversations", "rejects"}
+    return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(
+        isinstance(entry, dict) for stage, entry in stages.items() if stage != "ingest"
+    )
+
+
 def _stage_of(table: str) -> str:
     from curate.schema import TABLES
 
@@ -268,6 +315,6 @@ def _stage_of(table: str) -> str:
 
 def _damaged(path: Path, error: Exception) -> CurateError:
     hint = "delete it and run its stage again"
-    if path.parent.name in ("conversations", "rejects"):
+    if path.parent.name in INGESTED:
         hint = "ingest the dump again, into a new workspace"
     return WorkspaceError("the shard is damaged", where=path, hint=f"{hint} ({str(error).splitlines()[0]})")

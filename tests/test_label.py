@@ -126,7 +126,7 @@ def test_counts_add_up(workspace: Callable[..., Workspace]) -> None:
 
 
 def test_evidence_is_short_even_when_the_model_is_not(workspace: Callable[..., Workspace]) -> None:
-    (row,) = labels(workspace(talk("gpt-4-turbo-" + "x" * 5000)))
+    (row,) = labels(workspace(talk("gpt-4-" + "turbo-" * 1000 + "preview")))
     assert row["class"] == "gpt-4"
     assert len(row["evidence"]) == 200
 

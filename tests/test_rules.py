@@ -214,3 +214,16 @@ def test_real_model_names_get_the_right_class_or_none(model: str | None, expecte
     shipped = rules.load("labels.toml", "labels").rules
     verdicts = {rule.verdict for rule in shipped if row.select(rule.expression).item()}
     assert verdicts == ({expected} if expected else set())
+
+
+def test_a_file_in_the_working_folder_never_stands_in_for_one_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The working folder may be somebody else's data set."""
+    monkeypatch.chdir(tmp_path)
+    ours = rules.locate("labels")
+    for folder in (tmp_path, tmp_path / "rules"):
+        folder.mkdir(exist_ok=True)
+        (folder / "labels.toml").write_text(ours.read_text())
+    assert rules.locate("labels") == rules.locate("labels.toml") == ours
+    assert rules.locate("./labels.toml").resolve() == tmp_path / "labels.toml"

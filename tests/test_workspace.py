@@ -65,13 +65,8 @@ def test_an_error_inside_leaves_the_old_file_and_nothing_else(tmp_path: Path, er
 def test_a_shard_that_fails_while_it_is_written_is_not_there(workspace: Callable[..., Workspace]) -> None:
     ws = workspace(HELLO)
 
-    def fail() -> None:
-        with ws.writer("flags", 0) as writer:
-            writer.write_table(flags(ws, 0))
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
+    with pytest.raises(TypeError):
+        ws.write("flags", 0, flags(ws, 0), {"fingerprint": {1, 2}})  # no JSON, found after the rows are written
     assert ws.shards("flags") == []
     assert names(ws.path / "flags") == []
 
@@ -182,10 +177,53 @@ def test_the_lock_dies_with_its_process(workspace: Callable[..., Workspace]) -> 
 # Shards know what they were made from.
 
 
+def test_a_table_made_from_other_conversations_is_refused(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(HELLO)
+    curate.label(ws.path, quiet=True)
+    same = ws.read("conversations", 0).to_arrow().cast(TABLES["conversations"].arrow)
+    ws.write("conversations", 0, same, {"fingerprint": "another"})
+    out = ws.path.parent / "out"
+    for use in (lambda: ws.read("labels", 0), lambda: ws.scan("labels"), lambda: curate.export(ws.path, out)):
+        with pytest.raises(WorkspaceError, match="made from other conversations") as error:
+            use()
+        assert error.value.hint == "run `curate label` again"
+    assert curate.label(ws.path, quiet=True).responses == 1
+
+
+def test_a_conversations_shard_that_is_gone_is_missed(dump: Callable[..., Path], tmp_path: Path) -> None:
+    path = tmp_path / "ws"
+    curate.ingest([dump(tmp_path / "dump.json", [HELLO])], path, quiet=True)
+    Workspace(path).shard("conversations", 0).unlink()
+    with pytest.raises(WorkspaceError, match="a shard of the conversations is missing"):
+        curate.label(path, quiet=True)
+
+
+def test_a_flipped_bit_in_the_text_is_noticed(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace({"messages": [{"role": "user", "content": "".join(map(chr, range(33, 3000)))}]})
+    path = ws.shard("conversations", 0)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WorkspaceError, match="damaged"):
+        ws.read("conversations", 0)
+
+
+def test_a_lock_is_never_taken_through_a_link(workspace: Callable[..., Workspace], tmp_path: Path) -> None:
+    ws = workspace(HELLO)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (ws.path / ".lock").unlink(missing_ok=True)
+    (ws.path / ".lock").symlink_to(victim)
+    with pytest.raises(WorkspaceError, match="cannot be written"):
+        curate.label(ws.path, quiet=True)
+    assert victim.read_text() == "precious"
+
+
 def test_a_stamp_is_read_back_and_empty_where_there_is_none(workspace: Callable[..., Workspace]) -> None:
     ws = workspace(HELLO)
     ws.write("flags", 0, flags(ws, 0), {"fingerprint": "ab", "more": [1, None]})
-    assert ws.stamp("flags", 0) == {"fingerprint": "ab", "more": [1, None]}
+    of = ws.stamp("conversations", 0)["fingerprint"]
+    assert ws.stamp("flags", 0) == {"fingerprint": "ab", "more": [1, None], "of": of}
     assert ws.stamp("flags", 1) == {}
 
 

@@ -42,6 +42,10 @@ class Buckets:
     numbers: NDArray[np.int64]
 
 
+# The lowest threshold that means anything.
+LOWEST = 0.01
+
+
 def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
     """The number of bands, and of signature values in each.
 
@@ -50,15 +54,16 @@ def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
     bands than `num_perm` has values for.
 
     Args:
-        threshold: Jaccard similarity from which on two conversations are duplicates, in (0, 1].
+        threshold: Jaccard similarity from which on two conversations are duplicates, up to 1.
         num_perm: Signature values that may be used; those not needed are not computed.
         rows: Conversations in the corpus.
 
     Raises:
         CurateError: The threshold or the number of permutations makes no sense, or there are too few.
     """
-    if not 0 < threshold <= 1:
-        raise CurateError(f"the threshold is {threshold}", where="--threshold", hint="give a number above 0, up to 1")
+    if not LOWEST <= threshold <= 1:
+        hint = f"give a number from {LOWEST} to 1; below, everything resembles everything"
+        raise CurateError(f"the threshold is {threshold}", where="--threshold", hint=hint)
     if isinstance(num_perm, bool) or not isinstance(num_perm, int) or not 1 <= num_perm <= MOST_PERMUTATIONS:
         raise CurateError(
             f"the number of permutations is {num_perm}",

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.console import Talk
+from curate.errors import WorkspaceError
 from curate.ingest.plan import Input, plan
 from curate.ingest.stream import Position, Record, Reject, read
 from curate.ingest.table import Shard
+from curate.schema import TABLES
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -79,16 +81,26 @@ def ingest(
     """
     talk = Talk(quiet=quiet)
     ws = Workspace(workspace, create=True)
-    runs: list[dict[str, Any]] = ws.manifest.get("stages", {}).get("ingest", [])
-    earlier = [{**file, "limit": run["options"]["limit"]} for run in runs for file in run["files"]]
-    inputs, known = plan([str(path) for path in paths], format, limit, earlier)
+    options = {"source": source, "format": format, "limit": limit}
+    runs = _runs(ws)
+    earlier = [{**file, "options": run["options"]} for run in runs for file in run["files"]]
+    inputs, known = plan([str(path) for path in paths], options, earlier)
     result = IngestResult([item.source.file for item in inputs], known)
-    if inputs:
-        with ws.lock():
-            _Run(ws, inputs, runs, {"source": source, "format": format, "limit": limit}, talk).run(result)
-    else:
+    if not inputs:
         talk.say(f"nothing new: the workspace has {'this file' if len(known) == 1 else 'these files'} already")
+        return result
+    with ws.lock():
+        if _runs(ws) != runs:  # stdin may keep us looking for a long time
+            what = "another ingest has added to this workspace meanwhile"
+            raise WorkspaceError(what, where=ws.path, hint="run the same command again")
+        _Run(ws, inputs, runs, options, talk).run(result)
     return result
+
+
+def _runs(ws: Workspace) -> list[dict[str, Any]]:
+    """The ingests that have finished, in order."""
+    runs: list[dict[str, Any]] = ws.manifest.get("stages", {}).get("ingest", [])
+    return runs
 
 
 class _Run:
@@ -129,7 +141,11 @@ class _Run:
     def resume(self, key: int) -> tuple[int, _Cursor | None, int]:
         """Number, place and first key of the next shard; no place when all shards are there.
 
-        Shards that an interrupted run over the same files left behind are kept; others are removed.
+        Shards that an interrupted run over the same files left behind are kept; those of another interrupted
+        run are removed, and what was made from them.
+
+        Raises:
+            WorkspaceError: Another run had finished, but was killed before it could say so.
         """
         index = self.first
         cursor: _Cursor | None = _Cursor()
@@ -141,9 +157,16 @@ class _Run:
                 key += stamp["conversations"]
                 self.warnings += stamp["truncated"]
                 index += 1
+            elif not stamp.get("next"):
+                raise WorkspaceError(
+                    "another ingest has written all its conversations, but was killed before it could record them",
+                    where=self.ws.shard("conversations", shard),
+                    hint="run that ingest again with the same files and options, or use a new workspace",
+                )
             else:
                 self.talk.warn(f"removed shard {shard}, left behind by another ingest that was interrupted")
-                self.ws.shard("conversations", shard).unlink()
+                for table in TABLES:
+                    self.ws.shard(table, shard).unlink(missing_ok=True)
         if index > self.first:
             self.talk.say(f"resumed after {index - self.first} finished shards")
         return index, cursor, key
@@ -215,7 +238,7 @@ class _Run:
             "plan": self.plan,
             "options": self.options,
             "files": [
-                {"file": item.source.file, "identity": item.source.identity, "format": item.format}
+                {"file": item.source.file, "place": item.source.place, "identity": item.source.identity}
                 for item in self.inputs
             ],
             "shards": [self.first, stop],

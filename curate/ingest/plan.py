@@ -71,35 +71,38 @@ class Input:
 
 
 def plan(
-    paths: Sequence[str], format: str | None, limit: int | None, known: Sequence[dict[str, Any]]
+    paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str, Any]]
 ) -> tuple[list[Input], list[str]]:
     """The files to read, and those that the workspace has already.
 
     Args:
         paths: As the user gave them.
-        format: Name of the format, or None to detect it.
-        limit: Most records to read of all files together.
-        known: Files of earlier ingests: `file`, `identity` and the `limit` they were read under.
+        options: `source`, `format` (None = detect it) and `limit`.
+        known: Files of earlier ingests: `place`, `identity` and the `options` they were read with.
 
     Raises:
         InputError: See `curate.ingest`.
     """
+    format = options["format"]
     if format is not None:
         formats.load(format)
-    earlier = {entry["file"]: entry for entry in known}
+    earlier = {entry["place"]: entry for entry in known}
     new, old = [], []
     for source in expand(paths):
-        entry = earlier.get(source.file)
+        entry = earlier.get(source.place)
         if entry is None or source.file == STDIN:
             new.append(_look(source, format))
             continue
-        if entry["identity"] == source.identity and entry["limit"] == limit:
+        others = [f"--{name} {entry['options'][name]}" for name in options if entry["options"][name] != options[name]]
+        if entry["identity"] == source.identity and not others:
             old.append(source.file)
             continue
-        what = "has changed since it was ingested"
-        if entry["limit"] != limit:
-            what = f"was ingested with --limit {entry['limit']}" if entry["limit"] else "was ingested without a --limit"
-        raise InputError(f"the file {what}", where=source.file, hint="ingest it into a new workspace with -w DIR")
+        how = f"was ingested with {', '.join(others).replace(' None', ' not given')}"
+        raise InputError(
+            f"the file {how if others else 'has changed since it was ingested'}",
+            where=source.file,
+            hint="ingest it into a new workspace with -w DIR",
+        )
     return new, old
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson")
 PACKED_SUFFIXES = (".gz", ".zst")
 STDIN = "-"
+SAMPLES, SAMPLE_BYTES = 256, 4096
 # Packed bytes that are unpacked at a time: few, because a byte may unpack to very many.
 PIECE = 8 << 10
 
@@ -62,11 +63,13 @@ class Source:
 
     Attributes:
         file: As given on the command line; `-` is stdin.
-        identity: Changes when the file does: size, first and last 64 kB. Empty for stdin.
+        place: Stands for the file's full path, which no table or manifest shall hold. Empty for stdin.
+        identity: Changes when the file does: its size, and 256 samples of 4 kB from begin to end. Empty for stdin.
         bytes: Size on disk; None for stdin.
     """
 
     file: str
+    place: str = ""
     identity: str = ""
     bytes: int | None = None
 
@@ -222,18 +225,32 @@ def _files(path: str) -> list[Path]:
     if place.exists() and not place.is_dir():
         raise InputError("not a regular file", where=path, hint=f"read it from stdin: curate ingest - < {path}")
     if place.is_dir():
-        files = [file for file in sorted(place.rglob("*")) if file.is_file() and _is_data(file.relative_to(place))]
+        ours = {manifest.parent for manifest in place.rglob("manifest.json") if _is_ours(manifest)}
+        files = [
+            file
+            for file in sorted(place.rglob("*"))
+            if file.is_file() and _is_data(file.relative_to(place)) and ours.isdisjoint(file.parents)
+        ]
         if not files:
-            raise InputError("the folder has no .json or .jsonl file, plain or packed with .gz or .zst", where=path)
+            what = "the folder has no .json or .jsonl file, plain or packed with .gz or .zst"
+            raise InputError(what, where=path, hint="name the files themselves, or another folder")
         return files
     if has_magic(path):
         files = sorted(Path(match) for match in glob(path, recursive=True) if Path(match).is_file())  # noqa: PTH207
         if not files:
-            raise InputError("no file matches", where=path)
+            raise InputError("no file matches", where=path, hint="look at the folder with ls, and mind quotes")
         return files
     neighbours = [file.name for file in place.parent.glob("*")] if place.parent.is_dir() else []
     near = did_you_mean(place.name, neighbours)
     raise InputError("no such file or folder", where=path, hint=near if near and "?" in near else None)
+
+
+def _is_ours(manifest: Path) -> bool:
+    """Whether a folder is a workspace or an export of curate's: no input."""
+    try:
+        return manifest.read_bytes()[:64].lstrip(b"{ \r\n").startswith((b'"curate"', b'"curate_export"'))
+    except OSError:
+        return False
 
 
 def _is_data(file: Path) -> bool:
@@ -251,10 +268,11 @@ def _source(file: Path) -> Source:
         raise InputError(what, where=ascii(str(file)), hint="rename it, or read it from stdin") from None
     try:
         size = file.stat().st_size
+        digest = blake2b()
         with file.open("rb") as stream:
-            head = stream.read(65536)
-            stream.seek(max(0, size - 65536))
-            tail = stream.read()
+            for sample in range(SAMPLES):
+                stream.seek(sample * max(0, size - SAMPLE_BYTES) // (SAMPLES - 1))
+                digest.update(stream.read(SAMPLE_BYTES))
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", where=file) from error
-    return Source(str(file), fingerprint(size, blake2b(head + tail).hexdigest()), size)
+    return Source(str(file), fingerprint(str(file.resolve())), fingerprint(size, digest.hexdigest()), size)

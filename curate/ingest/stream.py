@@ -30,7 +30,7 @@ def sniff(head: bytes, where: object) -> str:
         raise InputError("the file is UTF-16, not UTF-8", where=where, hint="iconv -f UTF-16 -t UTF-8 FILE > NEW")
     text = head.removeprefix(BOM).lstrip(SPACE)
     if not text:
-        raise InputError("the file is empty", where=where)
+        raise InputError("the file is empty", where=where, hint="leave it out, or fetch it again")
     if text.startswith(b"["):
         return "array"
     lines = [line.strip() for line in text.split(b"\n") if line.strip()][:100]

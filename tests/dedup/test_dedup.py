@@ -167,7 +167,7 @@ def test_empty_one_word_and_very_long_conversations_work(workspace, words):
 
 def test_a_workspace_without_conversations_is_done_at_once(workspace):
     ws = workspace([])
-    ws.record("ingest", {})
+    ws.record("ingest", [])
     assert dedup(ws.path, quiet=True) == DedupResult(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -231,6 +231,9 @@ def test_new_conversations_options_or_labels_redo_the_work(workspace, words, wri
     dedup(ws.path, quiet=True)
     assert list(removals(ws)) == [1]
     workspace([*rows, [("user", words(2, 30))], rows[0]])
+    with pytest.raises(WorkspaceError, match="`labels` was made from other conversations"):
+        dedup(ws.path, quiet=True)
+    write(ws, "labels", "class", {0: ["gpt-4"]})
     assert dedup(ws.path, quiet=True).conversations == 4
     assert ws.has("duplicates")
 

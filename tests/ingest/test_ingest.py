@@ -27,10 +27,12 @@ from curate.schema import TABLES
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 Tree = "Callable[[Path], dict[str, bytes]]"
 Chat = "Callable[..., dict[str, Any]]"
+
+INGEST = sys.modules["curate.ingest"]
 
 # Read before the tests clean the environment.
 DUMP = os.environ.get("CURATE_REAL_DUMP")
@@ -250,6 +252,73 @@ def test_a_limit_counts_records_of_all_files(tmp_path: Path, chat: Chat) -> None
     second = lines(tmp_path / "b.jsonl", [chat("e", "f"), chat("g", "h")])
     result = curate.ingest([first, second], tmp_path / "ws", limit=4, quiet=True)
     assert (result.conversations, result.rejects) == (3, {"unknown_shape": 1})
+
+
+def test_what_was_added_while_we_looked_is_not_lost(
+    tmp_path: Path, chat: Chat, dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ingests begin on an empty workspace; the second one gets the lock when the first has finished."""
+    ws, ours, theirs = tmp_path / "ws", dump(tmp_path / "a.json", [chat("a", "b")]), tmp_path / "b.json"
+    dump(theirs, [chat("c", "d")])
+    look = INGEST.plan
+
+    def meanwhile(*arguments: Any) -> Any:
+        monkeypatch.setattr(INGEST, "plan", look)
+        curate.ingest([theirs], ws, quiet=True)
+        return look(*arguments)
+
+    monkeypatch.setattr(INGEST, "plan", meanwhile)
+    with pytest.raises(WorkspaceError, match="meanwhile"):
+        curate.ingest([ours], ws, quiet=True)
+    curate.ingest([ours], ws, quiet=True)
+    assert curate.scan(ws).collect()["response"].to_list() == ["d", "b"]
+
+
+def test_conversations_that_are_whole_but_not_recorded_are_never_removed(
+    tmp_path: Path, chat: Chat, dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, first, second = tmp_path / "ws", dump(tmp_path / "a.json", [chat("a", "b")]), tmp_path / "b.json"
+    dump(second, [chat("c", "d")])
+    with monkeypatch.context() as killed:
+        killed.setattr(Workspace, "record", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            curate.ingest([first], ws, quiet=True)
+    with pytest.raises(WorkspaceError, match="killed before it could record them"):
+        curate.ingest([second], ws, quiet=True)
+    assert curate.ingest([first], ws, quiet=True).conversations == 1
+    assert curate.ingest([second], ws, quiet=True).conversations == 1
+
+
+def test_a_file_is_known_by_its_place_and_read_with_other_options_it_is_refused(
+    tmp_path: Path, chat: Chat, dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, file = tmp_path / "ws", dump(tmp_path / "a.json", [chat("a", "b")])
+    curate.ingest([file], ws, quiet=True)
+    monkeypatch.chdir(tmp_path)
+    assert curate.ingest(["a.json"], ws, quiet=True).known == ["a.json"]
+    for options in ({"source": "other"}, {"format": "sharegpt"}, {"limit": 1}):
+        with pytest.raises(InputError, match="was ingested with"):
+            curate.ingest([file], ws, quiet=True, **options)
+
+
+def test_an_edit_in_the_middle_of_a_large_file_is_noticed(
+    tmp_path: Path, chat: Chat, dump: Callable[..., Path]
+) -> None:
+    ws, file = tmp_path / "ws", dump(tmp_path / "a.json", [chat("a", "b" * 300_000), chat("a", "c" * 300_000)])
+    curate.ingest([file], ws, quiet=True)
+    file.write_text(file.read_text().replace("b", "d"))
+    with pytest.raises(InputError, match="has changed"):
+        curate.ingest([file], ws, quiet=True)
+
+
+def test_a_folder_is_read_without_the_workspaces_and_exports_in_it(
+    tmp_path: Path, chat: Chat, dump: Callable[..., Path]
+) -> None:
+    dump(tmp_path / "a.json", [chat("Why?", "Because it is so.", model="gpt-4")])
+    ws = tmp_path / "curated"
+    curate.ingest([tmp_path], ws, quiet=True)
+    curate.export(ws, tmp_path / "shards", quiet=True)
+    assert curate.ingest([tmp_path], ws, quiet=True).files == []
 
 
 def test_two_at_once_do_not_mix(tmp_path: Path, chat: Chat) -> None:

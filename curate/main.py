@@ -1,0 +1,70 @@
+"""The entry point: errors become three-part messages, and every end has its exit code.
+
+0 done, 1 a data gate failed, 2 usage, configuration or input, 3 partly done, 70 a bug of ours,
+130 interrupted, 141 the reader of a pipe is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from io import TextIOWrapper
+
+from curate.cli import app
+from curate.errors import CurateError
+
+INTERNAL_ERROR = 70
+
+
+def main() -> None:
+    """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that stdout cannot encode must not end a report.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        try:
+            app(prog_name="curate")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except SystemExit as end:
+        if end.code == 130:
+            sys.stderr.write("interrupted; the same command goes on where it stopped\n")
+        # Typer ends with 1 when the reader of a pipe is gone, and leaves a wrapped stdout behind.
+        sys.exit(141 if end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper" else end.code)
+    except BrokenPipeError:
+        _discard_stdout()
+        sys.exit(141)
+    except Exception as error:
+        code = _explain(error)
+        if isinstance(error, OSError):
+            _discard_stdout()  # what could not be written is not tried again at exit
+        sys.exit(code)
+
+
+def _explain(error: Exception) -> int:
+    """Say what happened, and return the exit code for it."""
+    from curate.console import show_error
+
+    if os.environ.get("CURATE_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, CurateError):
+        show_error(error)
+        return error.exit_code
+    if isinstance(error, UnicodeEncodeError):
+        show_error(CurateError("an argument is not UTF-8", where=ascii(error.object)[:200], hint="rename it"))
+        return CurateError.exit_code
+    if isinstance(error, OSError):
+        # A full disk or a folder that may not be read, wherever it was met.
+        show_error(CurateError(error.strerror or str(error), where=error.filename))
+        return CurateError.exit_code
+    if not os.environ.get("CURATE_DEBUG"):
+        traceback.print_exception(error)
+    hint = "this is a bug: please report it with the lines above; what finished before is kept"
+    show_error(CurateError(f"internal error: {type(error).__name__}", hint=hint))
+    return INTERNAL_ERROR
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
