@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from curate.console import plain, print_json, stdout, unicode_stdout
+from curate.console import Talk, plain, print_json, stdout, unicode_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +51,12 @@ def hist(histogram: Any) -> None:
 
 
 def funnel(funnel: Any) -> None:
-    """A funnel as wide as the terminal."""
+    """A funnel as wide as the terminal; one that lost something is no result to trust."""
     from curate.report.funnel import render
 
     _lines(lambda width, _: render(funnel, width))
+    if not funnel.balanced:
+        Talk().warn("the funnel is not balanced: conversations are neither exported nor dropped, or counted twice")
 
 
 def export(result: Any) -> None:
@@ -67,3 +69,12 @@ def export(result: Any) -> None:
         figures = f"{weights.responses:>9,} responses, mean weight {weights.mean:.3f}, sum {weights.sum:,.1f}"
         sys.stdout.write(f"  {plain(name):<8} {figures}\n")
     sys.stdout.write(f"  effective sample size {result.effective_sample_size:,.0f}\n")
+    for count, what in (
+        (result.fallback, "trained responses have no reward: weighed by their class alone"),
+        (result.masked.get("unscored"), "responses have no reward: masked"),
+        (result.dropped.get("unscored"), "conversations have a response without reward: dropped"),
+    ):
+        if count:
+            sys.stdout.write(f"  {count:,} {what}\n")
+    if result.note:
+        sys.stdout.write(f"  note: {result.note}\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import rules
 from curate.console import Talk, plain
-from curate.errors import RuleError, did_you_mean
+from curate.errors import CurateError, RuleError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,7 +53,7 @@ def run(
     workspace: str | Path = "curated",
     out: str | Path = "shards",
     *,
-    recipe: str = "default.toml",
+    recipe: str = "default",
     options: Mapping[str, Mapping[str, Any]] | None = None,
     confirm: Callable[[Any], bool] | None = None,
     quiet: bool = False,
@@ -71,14 +71,19 @@ def run(
 
     Raises:
         RuleError: The recipe or a rule file has mistakes; nothing ran.
-        CurateError: What a stage raises. What finished before stays.
+        CurateError: An argument that cannot work, before anything ran, or what a stage raises. What finished
+            before stays.
     """
     from curate.report.funnel import funnel
 
     talk = Talk(quiet=quiet)
     files = [str(path) for path in paths]
     steps = load_recipe(recipe, options)
+    if files and "ingest" not in steps:
+        what = "the recipe has no [ingest], so it would not read the files"
+        raise CurateError(what, where=recipe, hint="add [ingest] to the recipe, or name no file")
     check_rule_files(steps)
+    check_arguments(steps, workspace, out)
     fixed: Options = {"ingest": {"paths": files}, "export": {"out": out}, "score": {"confirm": confirm}}
     for line in plan_lines(files, workspace, out, steps):
         talk.say(line)
@@ -97,13 +102,13 @@ def load_recipe(name: str, options: Mapping[str, Mapping[str, Any]] | None = Non
     """The stages to run, in order, with their arguments.
 
     Args:
-        name: Path of a recipe, or its name in `rules/recipes`.
+        name: Path of a recipe, which ends in `.toml`, or the name of one that comes with curate.
         options: Arguments by stage that win over the recipe's.
 
     Raises:
         RuleError: With every unknown stage and argument.
     """
-    path = rules.locate(name if Path(name).is_file() else f"recipes/{name.removesuffix('.toml')}.toml")
+    path = rules.locate(name if name.endswith(".toml") else f"recipes/{name}")
     recipe = {key: value for key, value in rules.read_toml(path, "recipe").items() if key not in ("schema", "kind")}
     mistakes = []
     for stage, arguments in recipe.items():
@@ -137,10 +142,41 @@ def check_rule_files(steps: Options) -> None:
                 rules.check(arguments.get(name, parameter.default))
 
 
+def check_arguments(steps: Options, workspace: str | Path, out: str | Path) -> None:
+    """Refuse arguments that could not work, before any work is done or money spent.
+
+    Raises:
+        CurateError: The first of them.
+    """
+    judge = None
+    if "dedup" in steps:
+        from curate.dedup.lsh import bands
+
+        parameters = inspect.signature(import_module(STAGES["dedup"]).dedup).parameters
+        given = {name: steps["dedup"].get(name, parameters[name].default) for name in ("threshold", "num_perm")}
+        bands(**given, rows=0)
+    if "score" in steps:
+        from curate.judge import rubric
+        from curate.reward import LOCAL_JUDGE
+
+        judge = steps["score"].get("judge", LOCAL_JUDGE)
+        if judge != LOCAL_JUDGE:
+            rubric.load(steps["score"].get("rubric", "general"))
+    if "export" in steps:
+        from curate.export import check
+        from curate.reward import choose_weighting
+
+        plan = check(workspace, out, **steps["export"])
+        if judge:
+            choose_weighting(plan.weighting, judge)
+
+
 def _fits(value: object, annotation: str) -> bool:
-    """Whether a TOML value suits an annotation such as `float | None`; lists are left to the stage."""
+    """Whether a TOML value suits an annotation such as `float | None`, `tuple[float, float]` or `Sequence[str]`."""
     if isinstance(value, list):
-        return "[" in annotation
+        if annotation.startswith("tuple[float, float]"):
+            return len(value) == 2 and all(_fits(item, "float") for item in value)
+        return annotation.startswith("Sequence[str]") and all(isinstance(item, str) for item in value)
     names = {bool: ("bool",), int: ("int", "float"), float: ("float",), str: ("str",)}.get(type(value), ())
     return any(name in annotation.split(" | ") for name in names)
 

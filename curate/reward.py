@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WEIGHTINGS = ("auto", "coarse", "judge", "mixed", "local")
 LOCAL_JUDGE = "local"
+# Far within float32; only ratios matter, so nobody needs more.
+MOST = 1e6
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Weights:
     """What a class weighs, and the bounds of every weight above zero.
 
     Attributes:
-        classes: Weight by class, finite and ≥ 0.
+        classes: Weight by class, 0 to `MOST`.
         unknown: Weight of a response without a class.
         floor: Least weight above zero.
         ceiling: Greatest weight; null = unbounded.
@@ -76,7 +78,7 @@ def read_weights(name: str) -> Weights:
         classes = {}
     numbers = {f"classes.{key}": weight for key, weight in classes.items()}
     numbers |= {key: value[key] for key in ("unknown", "floor", "ceiling") if key in value}
-    mistakes += [f"`{key}` is {value!r}, not a number ≥ 0" for key, value in numbers.items() if not _is_weight(value)]
+    mistakes += [f"`{key}` is not a number from 0 to {MOST:,.0f}" for key, value in numbers.items() if not _fits(value)]
     if not mistakes and value.get("floor", 0) > value.get("ceiling", math.inf):
         mistakes.append("`floor` is above `ceiling`")
     if mistakes:
@@ -177,5 +179,5 @@ def effective_sample_size(total: float, squares: float) -> float:
     return total * total / squares if squares > 0 else 0.0
 
 
-def _is_weight(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+def _fits(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST

@@ -141,7 +141,7 @@ class Workspace:
         value = {"curate": __version__, "schema": SCHEMA_VERSION, "stages": stages}
         if value != manifest:
             with atomic(self._manifest) as temporary:
-                temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+                temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -217,7 +217,7 @@ error: the rule file has 2 mistakes:
   --> bad.toml
 """,
     "run dump.json --recipe defualt": """\
-error: no rule file `recipes/defualt.toml`
+error: no rule file `recipes/defualt`
 hint: did you mean `default`?
 """,
     "score --price 1 -w ws": """\

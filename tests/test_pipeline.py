@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import curate
-from curate.errors import PartlyDoneError, RuleError
+from curate.errors import CurateError, PartlyDoneError, RuleError
 from curate.pipeline import STAGES, load_recipe, plan_lines
 from curate.workspace import Workspace
 
@@ -116,6 +116,63 @@ def test_a_recipe_with_mistakes_tells_them_all_and_nothing_runs(home: Path) -> N
     assert not (home / "curated").exists()
 
 
+@pytest.mark.parametrize(
+    ("stage", "options", "says"),
+    [
+        ("export", {"format": "zz"}, "unknown export format"),
+        ("export", {"tokenizer": "nope"}, "no `tokenizer.json`"),
+        ("export", {"format": "openchat"}, "holds token ids"),
+        ("export", {"weighting": "best"}, "unknown weighting"),
+        ("export", {"weighting": "mixed"}, "needs the rewards of a model"),
+        ("export", {"beta": 0.0}, "`beta` is 0.0"),
+        ("export", {"template": "x"}, "unknown template"),
+        ("export", {"keep_flagged": ["nope"]}, "no cleaning rule `nope`"),
+        ("dedup", {"threshold": 7}, "threshold"),
+        ("dedup", {"num_perm": 0}, "num_perm|permutations"),
+        ("score", {"judge": "a-model", "rubric": "nope"}, "nope"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_told_before_any_work(
+    home: Path, stage: str, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(CurateError, match=says):
+        curate.run(["dump.json"], options={stage: options}, quiet=True)
+    assert not (home / "curated").exists()
+
+
+@pytest.mark.parametrize("out", ["mine", "curated", "curated/scores", "."])
+def test_a_place_that_the_export_cannot_have_is_told_before_any_work(home: Path, out: str) -> None:
+    (home / "mine").mkdir()
+    (home / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(CurateError, match=r"not an export|own files"):
+        curate.run(["dump.json"], out=out, quiet=True)
+    assert not (home / "curated").exists()
+
+
+def test_a_recipe_that_does_not_ingest_takes_no_files(home: Path) -> None:
+    with pytest.raises(CurateError, match=r"no \[ingest\]"):
+        curate.run(["dump.json"], recipe=recipe(home, "[clean]\n"), quiet=True)
+    curate.ingest(["dump.json"], "curated", quiet=True)
+    assert list(curate.run([], recipe=recipe(home, "[clean]\n"), quiet=True).stages) == ["clean"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[score]\nprice = [1]", "[score]\nprice = [1, 2, 3]", "[score]\nprice = [1, 'x']",
+        "[export]\nkeep_flagged = [1]", "[export]\ndrop_flagged = 'x'", "[dedup]\nthreshold = [1]",
+    ],
+)  # fmt: skip
+def test_a_list_of_the_wrong_kind_is_a_mistake_of_the_recipe(home: Path, line: str) -> None:
+    with pytest.raises(RuleError, match="it is of type"):
+        load_recipe(recipe(home, line))
+
+
+def test_lists_of_the_right_kind_are_taken(home: Path) -> None:
+    found = load_recipe(recipe(home, "[score]\nprice = [1, 0.5]\n[export]\nkeep_flagged = ['too_short']\n"))
+    assert found == {"score": {"price": [1, 0.5]}, "export": {"keep_flagged": ["too_short"]}}
+
+
 def test_an_unknown_recipe_is_an_error(home: Path) -> None:
     with pytest.raises(RuleError, match="no rule file"):
         curate.run(["dump.json"], recipe="defualt", quiet=True)
@@ -140,7 +197,7 @@ def test_a_stage_that_is_partly_done_ends_the_run_before_the_export(
 # Runs the flow in tiny shards; SIGNAL to itself right before the COUNT-th file takes its place.
 DRIVER = """\
 import os, sys
-from curate.cli import main
+from curate.main import main
 from curate.ingest import table
 
 table.SHARD_BYTES = 6000

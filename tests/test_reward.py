@@ -132,6 +132,16 @@ def test_floor_and_ceiling_spare_zero(tmp_path: Path) -> None:
     assert found.unknown == 1.0
 
 
+@pytest.mark.parametrize("number", ["1e39", "inf", "-1", "nan", "1" + "0" * 400, "1000001"])
+@pytest.mark.parametrize("key", ["unknown", "floor", "ceiling", "[classes]\na"])
+def test_a_weight_that_no_float32_holds_is_refused(tmp_path: Path, key: str, number: str) -> None:
+    file = tmp_path / "w.toml"
+    line = f"{key} = {number}\n"
+    file.write_text('schema = 1\nkind = "weights"\n' + (line if "[" in key else f"{line}[classes]\na = 1.0\n"))
+    with pytest.raises(RuleError, match="not a number from 0 to 1,000,000"):
+        reward.read_weights(str(file))
+
+
 def test_all_mistakes_of_a_weights_file_are_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "w.toml"
     file.write_text('schema = 1\nkind = "weights"\nunknwon = 0.1\nfloor = nan\n[classes]\n"gpt-4" = -1\nhuman = true\n')

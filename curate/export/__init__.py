@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.console import Talk
-from curate.errors import CurateError, WorkspaceError, did_you_mean
+from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
-from curate.export import templates
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
+from curate.export.plan import check, known_formats
 from curate.export.policy import settle
 from curate.export.tally import ClassWeights, Tally
-from curate.export.tokenise import load as load_encoder
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -27,8 +24,12 @@ if TYPE_CHECKING:
     from curate.export.policy import Policy
     from curate.export.tokenise import Encoder
 
+__all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
+
 # Rises when the same inputs and options give other files.
-VERSION = 1
+VERSION = 2
+# Every table that may take part.
+INPUTS = ("conversations", "flags", "labels", "duplicates", "scores")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class ExportResult:
     Attributes:
         out: The folder.
         format: Its format.
+        note: What a reader of the weights must know of the judge.
         unchanged: The folder already held exactly this export; no byte was touched.
         conversations: Conversations in the workspace: those exported and those dropped.
         exported: Conversations with at least one row.
@@ -56,6 +58,7 @@ class ExportResult:
 
     out: Path
     format: str
+    note: str | None
     unchanged: bool
     conversations: int
     exported: int
@@ -70,12 +73,6 @@ class ExportResult:
     classes: dict[str, ClassWeights]
     effective_sample_size: float
     files: tuple[str, ...]
-
-
-def known_formats() -> list[str]:
-    """The names of the export formats: one file each in `curate/export/formats`."""
-    names = (path.stem for path in (Path(__file__).parent / "formats").glob("*.py"))
-    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
 
 def export(
@@ -130,33 +127,30 @@ def export(
     Raises:
         CurateError: Wrong options, a folder that is not ours, nothing left to export, or a full disk.
     """
-    talk = Talk(quiet=quiet)
-    ws, out = Workspace(workspace), Path(out)
-    if not ws.shards("conversations"):
-        raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
-    writer = _format(format)
-    if not re.fullmatch(r"\w+", name, re.ASCII):
-        raise CurateError(f"`{name}` cannot be a file prefix", hint="use letters, digits and underscores")
-    if epochs < 1:
-        raise CurateError(f"`epochs` is {epochs}, it must be above 0")
-    policy = settle(
-        ws,
+    plan = check(
+        workspace,
+        out,
+        format=format,
         weighting=weighting,
         beta=beta,
         mix=mix,
         fallback=fallback,
         unlabelled=unlabelled,
-        conditions_file=conditions,
-        weights_file=weights,
-        clean_file=clean,
+        tokenizer=tokenizer,
+        template=template,
+        max_length=max_length,
+        epochs=epochs,
+        name=name,
+        conditions=conditions,
+        weights=weights,
+        clean=clean,
         keep_flagged=keep_flagged,
         drop_flagged=drop_flagged,
-        talk=talk,
     )
-    chat = templates.find(template)
-    if writer.NEEDS_TOKENIZER and tokenizer is None:
-        raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
-    encoder = None if tokenizer is None else load_encoder(tokenizer, chat, max_length)
+    ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
+    if not ws.shards("conversations"):
+        raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
+    policy, encoder = settle(ws, plan, talk), plan.encoder
     facts = {
         "format": format,
         "version": VERSION,
@@ -173,30 +167,32 @@ def export(
     if dry_run:
         for _ in rows:
             pass
-        return _result(out, format, tally.as_dict(), ())
+        return _result(out, format, policy.note, tally.as_dict(), ())
 
     with ws.lock():
         made_of = fingerprint(VERSION, facts, [_shards(ws, table) for table in ("conversations", *policy.tables)])
         # Through a symbolic link, so that the link itself is not replaced.
+        folders.restore(out.resolve())
         found = folders.earlier(out.resolve())
         if found and found.get("fingerprint") == made_of:
             talk.say(f"{out} already holds this export; nothing to do")
-            ws.record("export", {**facts, "counts": found["counts"]})
-            return _result(out, format, found["counts"], (*found["files"], folders.MANIFEST), unchanged=True)
+            ws.record("export", {**facts, "counts": found["counts"], "inputs": inputs(ws)})
+            names = (*found["files"], folders.MANIFEST)
+            return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
-            writer.write(Job(folder, name, rows, chat, encoder, epochs, seed, facts))
+            plan.writer.write(Job(folder, name, rows, plan.template, encoder, epochs, seed, facts))
             counts = tally.as_dict()
             if not tally.rows:
-                raise CurateError("nothing is left to export", where=ws.path, hint=f"dropped: {dict(tally.dropped)}")
+                why = ", ".join(f"{number:,} `{reason}`" for reason, number in tally.dropped.most_common())
+                raise CurateError("nothing is left to export", where=ws.path, hint=f"conversations dropped: {why}")
             files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
-        ws.record("export", {**facts, "counts": counts})
-    return _result(out, format, counts, tuple(files))
+        ws.record("export", {**facts, "counts": counts, "inputs": inputs(ws)})
+    return _result(out, format, policy.note, counts, tuple(files))
 
 
-def _format(name: str) -> Any:
-    if name not in known_formats():
-        raise CurateError(f"unknown export format `{name}`", hint=did_you_mean(name, known_formats()))
-    return import_module(f"curate.export.formats.{name.replace('-', '_')}")
+def inputs(ws: Workspace) -> str:
+    """Changes when an export of this workspace may be out of date."""
+    return fingerprint([_shards(ws, table) for table in INPUTS])
 
 
 def _decided(
@@ -223,7 +219,9 @@ def _shards(ws: Workspace, table: str) -> list[Any]:
 
 
 def _result(
-    out: Path, format: str, counts: dict[str, Any], files: tuple[str, ...], *, unchanged: bool = False
+    out: Path, format: str, note: str | None, counts: dict[str, Any], files: tuple[str, ...], *, unchanged: bool = False
 ) -> ExportResult:
     classes = {name: ClassWeights(**entry) for name, entry in counts["classes"].items()}
-    return ExportResult(out=out, format=format, unchanged=unchanged, files=files, **{**counts, "classes": classes})
+    return ExportResult(
+        out=out, format=format, note=note, unchanged=unchanged, files=files, **{**counts, "classes": classes}
+    )

@@ -27,7 +27,7 @@ Made by `curate export --format crlft`. `manifest.json` counts what was dropped,
 {conditions}
 
 Weights: {weighting}. A trainer must divide by the sum of weights, Σ w·CE / Σ w; only their ratios matter.
-
+{note}
 {reading}
 """
 
@@ -35,11 +35,16 @@ _TEXT = """\
 One row per conversation and condition. `messages[].weight` is the weight of that message in the loss:
 0 for everything but responses, and 0 for responses that belong to another condition (their row has the same `id` but
 for the number at its end). `weight` is the mean over the trained responses, for trainers that weigh whole rows.
-`chat_template_kwargs` gives `chat_template.jinja` the condition, which stands before both roles at every turn."""
+`chat_template_kwargs` gives `chat_template.jinja` the condition, which stands before both roles at every turn.
+
+`messages[].role` is system, user, assistant or tool. Tool calls are in no shard: a message that holds nothing but one
+is empty and weighs 0 (`tool_call` in the manifest). Texts are raw: special tokens that somebody typed, such as
+`<|end_of_turn|>`, become control tokens in a tokenizer that reads them; `curate export --tokenizer` escapes them."""
 
 _TOKENS = """\
 One row per conversation and condition, tokenised with the template `{template}` and cut at {max_length} tokens.
-`labels` is -100 where nothing is learned; `loss_weights` is not shifted and 0 there."""
+`labels` is -100 where nothing is learned; `loss_weights` is not shifted and 0 there. Special tokens that somebody typed
+are text, not control tokens. Tool calls are in no shard (`tool_call` in the manifest)."""
 
 _READ_TEXT = """\
 Load it with `datasets.load_dataset("DIR")`. TRL (0.19 and later) passes `chat_template_kwargs` to the template
@@ -62,6 +67,7 @@ def render(job: Job) -> str:
         what=_TOKENS.format(template=job.template.name, max_length=job.encoder.max_length) if job.encoder else _TEXT,
         conditions=conditions,
         weighting=_weighting(policy),
+        note=f"\nThe judge is `local`: {policy['note']}.\n" if policy["note"] else "",
         reading=_READ_TOKENS if tokens else _READ_TEXT,
     )
 

@@ -7,10 +7,12 @@ import os
 import shutil
 from contextlib import contextmanager
 from hashlib import file_digest
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from curate import __version__
 from curate.errors import CurateError
+from curate.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,17 +20,19 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 SPILL = ".spill"
+# Says of a temporary folder that it is ours to remove.
+MARKER = f"{SPILL}/curate"
 
 
 def earlier(out: Path) -> dict[str, Any] | None:
-    """The manifest of the export that is there, complete; None when the folder is free.
+    """The manifest of the export that is there; empty when that is damaged, None when the folder is free.
 
     Raises:
         CurateError: The folder holds anything else.
     """
     replaced = _beside(out, "replaced")
-    if replaced.exists() and not out.exists():
-        replaced.rename(out)
+    if replaced.exists() and not _is_ours(replaced):
+        raise CurateError("a folder stands in the way of the export", where=replaced, hint="move it away")
     if out.exists() and not out.is_dir():
         raise CurateError("the place for the export is a file", where=out, hint="name a folder with -o")
     try:
@@ -37,11 +41,8 @@ def earlier(out: Path) -> dict[str, Any] | None:
         raise CurateError(f"the folder cannot be read: {error.strerror}", where=out) from error
     if not names:
         return None
-    try:
-        manifest = json.loads((out / MANIFEST).read_text("utf-8"))
-        files = manifest["files"] if "curate_export" in manifest else None
-    except (OSError, ValueError, KeyError, TypeError):
-        files = None
+    manifest = _manifest(out)
+    files = manifest.get("files")
     if not isinstance(files, dict):
         raise CurateError("the folder is not empty and not an export", where=out, hint="name another folder with -o")
     if foreign := names - set(files) - {MANIFEST}:
@@ -53,6 +54,26 @@ def earlier(out: Path) -> dict[str, Any] | None:
     return manifest if all(_size(out / name) == entry["bytes"] for name, entry in files.items()) else {}
 
 
+def restore(out: Path) -> None:
+    """Put back the earlier export that a run had set aside when it was killed."""
+    replaced = _beside(out, "replaced")
+    if not out.exists() and _is_ours(replaced):
+        replaced.rename(out)
+
+
+def check_outside(out: Path, workspace: Path) -> None:
+    """See that the export would not stand among the tables of the workspace, or around it.
+
+    Raises:
+        CurateError: It would.
+    """
+    inside = out.relative_to(workspace).parts if out.is_relative_to(workspace) else None
+    taken = inside == () or (inside and inside[0] in {*TABLES, MANIFEST, "judgements.sqlite"})
+    if taken or workspace.is_relative_to(out):
+        what = "the export would stand among the workspace's own files"
+        raise CurateError(what, where=out, hint="name another folder with -o")
+
+
 @contextmanager
 def whole(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its place, flushed to disk, when the block succeeds.
@@ -60,16 +81,17 @@ def whole(out: Path) -> Iterator[Path]:
     Raises:
         CurateError: The disk is full or cannot be written; nothing is left behind.
     """
-    temporary, replaced = _beside(out, "tmp"), _beside(out, "replaced")
+    temporary, replaced = _temporary(out), _beside(out, "replaced")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
+        (temporary / SPILL).mkdir()
+        (temporary / MARKER).touch()
         yield temporary
         shutil.rmtree(temporary / SPILL, ignore_errors=True)
         for path in temporary.rglob("*"):
             _flush(path)
-        shutil.rmtree(replaced, ignore_errors=True)
-        if out.exists():
+        _remove(replaced)
+        if out.exists() and any(out.iterdir()):
             out.rename(replaced)
         temporary.rename(out)
         _flush(out.parent)
@@ -81,7 +103,7 @@ def whole(out: Path) -> Iterator[Path]:
             hint="nothing was kept of it; make room, or name another folder with -o",
         ) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def write_manifest(folder: Path, entries: dict[str, Any]) -> list[str]:
@@ -93,12 +115,40 @@ def write_manifest(folder: Path, entries: dict[str, Any]) -> list[str]:
             with path.open("rb") as file:
                 files[name] = {"bytes": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
     manifest = {"curate_export": __version__, **entries, "files": files}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return [*files, MANIFEST]
 
 
 def _beside(out: Path, word: str) -> Path:
     return out.with_name(f".{out.name}.{word}")
+
+
+def _temporary(out: Path) -> Path:
+    """A free name beside `out`; what a killed run of ours left there is removed, nothing else."""
+    names = (_beside(out, f"tmp{number or ''}") for number in count())
+    for path in names:
+        _remove(path)
+        if not os.path.lexists(path):
+            return path
+    raise AssertionError
+
+
+def _remove(folder: Path) -> None:
+    if _is_ours(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / MARKER).is_file() or bool(_manifest(folder))
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an export; empty when the folder is none."""
+    try:
+        value = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) and "curate_export" in value else {}
 
 
 def _size(path: Path) -> int:

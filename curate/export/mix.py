@@ -47,7 +47,7 @@ def mix(workspace: Workspace, index: int, policy: Policy) -> Mixed:
     """Decide one shard.
 
     Raises:
-        CurateError: A class has no condition or no weight, or a flag no rule.
+        CurateError: A class has no condition or no weight, a weight is not finite, or a flag has no rule.
         WorkspaceError: A reward is not between 0 and 1.
     """
     conversations = workspace.read("conversations", index)
@@ -108,6 +108,9 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         weight=policy.weights.bounded(raw).cast(pl.Float32),
         fallback=unscored,
     )
+    weights = weighed["weight"].drop_nulls()
+    if not (weights.is_finite() & (weights >= 0)).all():
+        raise CurateError("a weight is not a finite number ≥ 0", where=policy.weights.path, hint="check the weights")
     return weighed.with_columns(
         masked=pl.when(silent)
         .then(pl.lit("tool_call"))

@@ -1,32 +1,22 @@
-"""What an export decides: everything it was told, checked against the workspace before any work."""
+"""What an export decides: its plan, settled by what the workspace holds."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from curate import reward, rules
-from curate.errors import CurateError, WorkspaceError, did_you_mean
-from curate.export import conditions
+from curate import reward
+from curate.errors import WorkspaceError
+from curate.judge import LOCAL_NOTE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from curate.console import Talk
+    from curate.export.plan import Plan
     from curate.reward import Weights
     from curate.rules import RuleSet
     from curate.workspace import Workspace
-
-# What to do with a response without a class: train on it under its own condition, drop its
-# conversation, or train nothing on it.
-UNLABELLED = ("keep", "drop", "mask")
-# What to do with a response without a reward, where rewards count: weigh it by its class alone,
-# drop its conversation, or train nothing on it.
-FALLBACKS = ("coarse", "drop", "mask")
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -53,6 +43,11 @@ class Policy:
     keeping: tuple[str, ...]
 
     @property
+    def note(self) -> str | None:
+        """What a reader of the weights must know of the judge."""
+        return LOCAL_NOTE if self.judge == reward.LOCAL_JUDGE else None
+
+    @property
     def options(self) -> dict[str, object]:
         """The policy as plain values: for the manifest, the card and the fingerprint."""
         rewarded = self.weighting in ("judge", "mixed")
@@ -64,6 +59,7 @@ class Policy:
             "weights_fingerprint": self.weights.fingerprint,
             "weighting": self.weighting,
             "judge": self.judge,
+            "note": self.note,
             "beta": self.beta if rewarded else None,
             "mix": self.mix if self.weighting == "mixed" else None,
             "fallback": None if self.weighting == "coarse" else self.fallback,
@@ -73,56 +69,31 @@ class Policy:
         }
 
 
-def settle(
-    workspace: Workspace,
-    *,
-    weighting: str,
-    beta: float | None,
-    mix: float,
-    fallback: str,
-    unlabelled: str,
-    conditions_file: str,
-    weights_file: str,
-    clean_file: str,
-    keep_flagged: Sequence[str],
-    drop_flagged: Sequence[str],
-    talk: Talk,
-) -> Policy:
+def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
     """The policy for a workspace.
 
     Raises:
-        CurateError: An option is unknown, out of range, or does not suit the scores.
-        RuleError: A rule or weights file has mistakes.
+        CurateError: The weighting does not suit the scores.
         WorkspaceError: A table is only partly there, or scores of several judges are mixed.
     """
-    for option, value, known in (("unlabelled", unlabelled, UNLABELLED), ("fallback", fallback, FALLBACKS)):
-        if value not in known:
-            raise CurateError(f"unknown `{option}` policy `{value}`", hint=did_you_mean(value, known))
-    if beta is not None and not (math.isfinite(beta) and beta > 0):
-        raise CurateError(f"`beta` is {beta}, it must be above 0", hint="0.434 spans 10:1 between best and worst")
-    if not 0 <= mix <= 1:
-        raise CurateError(f"`mix` is {mix}, it must be between 0 (rewards only) and 1 (classes only)")
     tables = _tables(workspace, talk)
     judge = _judge(workspace) if "scores" in tables else None
-    chosen = reward.choose_weighting(weighting, judge)
-    if beta is not None and chosen not in ("judge", "mixed"):
+    chosen = reward.choose_weighting(plan.weighting, judge)
+    if plan.beta is not None and chosen not in ("judge", "mixed"):
         talk.warn(f"beta has no effect: the weighting is `{chosen}`")
-    dropping: tuple[str, ...] = ()
-    keeping: tuple[str, ...] = ()
-    if "flags" in tables or keep_flagged or drop_flagged:
-        dropping, keeping = _flag_policy(clean_file, keep_flagged, drop_flagged)
+    flags = plan.flags if "flags" in tables or plan.flags_given else {}
     return Policy(
         tables=tables,
-        conditions=conditions.load(conditions_file),
-        weights=reward.read_weights(weights_file),
+        conditions=plan.conditions,
+        weights=plan.weights,
         weighting=chosen,
         judge=judge,
-        beta=reward.DEFAULT_BETA if beta is None else beta,
-        mix=mix,
-        fallback=fallback,
-        unlabelled=unlabelled,
-        dropping=dropping,
-        keeping=keeping,
+        beta=reward.DEFAULT_BETA if plan.beta is None else plan.beta,
+        mix=plan.mix,
+        fallback=plan.fallback,
+        unlabelled=plan.unlabelled,
+        dropping=tuple(name for name, verdict in flags.items() if verdict == "drop"),
+        keeping=tuple(name for name, verdict in flags.items() if verdict == "keep"),
     )
 
 
@@ -164,17 +135,3 @@ def _judge(workspace: Workspace) -> str | None:
             "workspace without scores",
         )
     return str(judges[0][0]) if judges else None
-
-
-def _flag_policy(
-    clean_file: str, keep_flagged: Sequence[str], drop_flagged: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    verdicts = {rule.name: str(rule.verdict) for rule in rules.load(clean_file, "clean", check_cases=False).rules}
-    for name in (*keep_flagged, *drop_flagged):
-        if name not in verdicts:
-            raise CurateError(f"no cleaning rule `{name}`", where=clean_file, hint=did_you_mean(name, verdicts))
-    if both := set(keep_flagged) & set(drop_flagged):
-        raise CurateError(f"`{min(both)}` is to be kept and dropped at once", hint="name it once")
-    verdicts |= dict.fromkeys(keep_flagged, "keep") | dict.fromkeys(drop_flagged, "drop")
-    dropping = tuple(name for name, verdict in verdicts.items() if verdict == "drop")
-    return dropping, tuple(name for name in verdicts if name not in dropping)

@@ -238,7 +238,7 @@ class _Run:
             "plan": self.plan,
             "options": self.options,
             "files": [
-                {"file": item.source.file, "place": item.source.place, "identity": item.source.identity}
+                {"file": item.source.file, "identity": item.source.identity}
                 for item in self.inputs
             ],
             "shards": [self.first, stop],

@@ -78,7 +78,7 @@ def plan(
     Args:
         paths: As the user gave them.
         options: `source`, `format` (None = detect it) and `limit`.
-        known: Files of earlier ingests: `place`, `identity` and the `options` they were read with.
+        known: Files of earlier ingests: `file`, `identity` and the `options` they were read with.
 
     Raises:
         InputError: See `curate.ingest`.
@@ -86,10 +86,10 @@ def plan(
     format = options["format"]
     if format is not None:
         formats.load(format)
-    earlier = {entry["place"]: entry for entry in known}
+    earlier = {entry[name]: entry for name in ("file", "identity") for entry in known}
     new, old = [], []
     for source in expand(paths):
-        entry = earlier.get(source.place)
+        entry = earlier.get(source.identity) or earlier.get(source.file)
         if entry is None or source.file == STDIN:
             new.append(_look(source, format))
             continue

@@ -63,13 +63,12 @@ class Source:
 
     Attributes:
         file: As given on the command line; `-` is stdin.
-        place: Stands for the file's full path, which no table or manifest shall hold. Empty for stdin.
-        identity: Changes when the file does: its size, and 256 samples of 4 kB from begin to end. Empty for stdin.
+        identity: Of a file of this name, wherever it lies; changes when the file does: its size, and 256 samples of
+            4 kB from begin to end. Empty for stdin.
         bytes: Size on disk; None for stdin.
     """
 
     file: str
-    place: str = ""
     identity: str = ""
     bytes: int | None = None
 
@@ -275,4 +274,4 @@ def _source(file: Path) -> Source:
                 digest.update(stream.read(SAMPLE_BYTES))
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", where=file) from error
-    return Source(str(file), fingerprint(str(file.resolve())), fingerprint(size, digest.hexdigest()), size)
+    return Source(str(file), fingerprint(file.name, size, digest.hexdigest()), size)

@@ -7,7 +7,6 @@ model behind an OpenAI-compatible server.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +15,11 @@ if TYPE_CHECKING:
 
     from curate.judge.cost import Estimate
 
-__all__ = ["ScoreResult", "score"]
+__all__ = ["LOCAL_NOTE", "ScoreResult", "score"]
+
+# What everyone who shows or uses scores of the local judge has to say with them.
+LOCAL_NOTE = "the local judge finds defects only; it is not an LLM judge and cannot tell whether an answer is right"
+MOST_DOLLARS = 1e9
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,13 @@ def score(
     for name, value in (("limit", limit), ("concurrency", concurrency)):
         if value is not None and value < 1:
             raise CurateError(f"`{name}` is {value}; it must be 1 or more")
-    for name, dollars in (("max_cost", max_cost), *(("price", part) for part in price or ())):
-        if dollars is not None and not 0 <= dollars < inf:
-            raise CurateError(f"`{name}` is {dollars}; it must be a number of dollars")
+    if not judge.strip() or judge != judge.encode("utf-8", "replace").decode():
+        raise CurateError(f"`judge` is {judge!r}; it must be `local` or the name of a model")
+    pair = tuple(price) if isinstance(price, (list, tuple)) else ()
+    if price is not None and not (len(pair) == 2 and all(map(_dollars, pair))):
+        raise CurateError(f"`price` is {price}; it must be two numbers of dollars", hint="--price 0.20,0.50")
+    if max_cost is not None and not (_dollars(max_cost) and max_cost > 0):
+        raise CurateError(f"`max_cost` is {max_cost}; it must be a number of dollars above 0")
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
     with ws.lock():
         if judge == "local":
@@ -104,5 +111,11 @@ def score(
             return local.run(ws, talk, limit=limit, seed=seed, dry_run=dry_run)
         from curate.judge import chat
 
-        request = chat.Request(judge, base_url, rubric, limit, seed, concurrency, max_cost, price, dry_run, confirm)
+        dollars = None if price is None else (float(price[0]), float(price[1]))
+        request = chat.Request(judge, base_url, rubric, limit, seed, concurrency, max_cost, dollars, dry_run, confirm)
         return chat.run(ws, talk, request)
+
+
+def _dollars(value: object) -> bool:
+    """Whether this is an amount that can be reckoned with; a recipe may hold anything."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST_DOLLARS

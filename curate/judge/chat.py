@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from curate.errors import CurateError, PartlyDoneError
+from curate.errors import CurateError, JudgeError, PartlyDoneError
 from curate.judge import ScoreResult, parse, prompt
 from curate.judge import rubric as rubrics
-from curate.judge.client import OPENAI, Ask, Client, address, sampling
-from curate.judge.cost import EXPECTED_REPLY, Budget, Estimate, is_local, money, tokens_of
+from curate.judge.address import OPENAI, address, is_local, public
+from curate.judge.client import Ask, Client, sampling
+from curate.judge.cost import EXPECTED_REPLY, Budget, Estimate, money, tokens_of
 from curate.judge.rubric import TOP_LEVEL
 from curate.judge.sample import kept_conversations, sample
 from curate.judge.schedule import Outcome, Scheduler
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from curate.judge.store import Judgement
     from curate.workspace import Workspace
 
-PARSER = 1  # rises when the same reply may be read differently
+PARSER = 2  # rises when the same reply may be read differently
 
 
 class Request(NamedTuple):
@@ -62,6 +63,7 @@ class Plan(NamedTuple):
 
     ws: Workspace
     model: str
+    server: str
     rubric: Rubric
     sampling: dict[str, Any]
     chosen: set[tuple[int, int]] | None
@@ -73,7 +75,7 @@ class Plan(NamedTuple):
             for turn, message in enumerate(messages):
                 if message["role"] == "assistant" and (self.chosen is None or (key, turn) in self.chosen):
                     user, partial = prompt.view(messages, turn)
-                    judgement = key_of(self.model, self.sampling, rubric, prompt.VERSION, user)
+                    judgement = key_of(self.model, self.server, self.sampling, rubric, prompt.VERSION, user)
                     yield Item(key, turn, Ask(judgement, user), partial)
 
 
@@ -83,11 +85,13 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     model = request.model.removeprefix("openai/") if base_url is None else request.model
     if request.max_cost is not None and request.price is None:
         raise CurateError("`max_cost` needs a price", hint="add --price IN,OUT in dollars per million tokens")
-    plan = Plan(ws, model, rubrics.load(request.rubric), sampling(base_url), sample(ws, request.limit, request.seed))
+    server, rubric = public(base_url or OPENAI), rubrics.load(request.rubric)
+    plan = Plan(ws, model, server, rubric, sampling(base_url), sample(ws, request.limit, request.seed))
     path = ws.path / "judgements.sqlite"
-    free = is_local(base_url or OPENAI)
+    free = is_local(server) or request.price == (0, 0)
     price = request.price or ((0.0, 0.0) if free else None)
-    wanted, estimate = _estimate(plan, set(usage(path)), price)
+    before = set(usage(path))
+    wanted, estimate = _estimate(plan, before, price)
     talk.say(f"{model}: {estimate}")
     result = ScoreResult(model, plan.rubric.title, cached=estimate.cached, estimate=estimate)
     if request.dry_run:
@@ -95,18 +99,26 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     if estimate.calls and request.max_cost is None and not free:
         _confirmed(request, estimate)
     outcome = Outcome()
-    with Store(path) as store:
-        if estimate.calls:
-            outcome = asyncio.run(_judge(plan, base_url, request, store, talk, estimate.calls))
-    statuses, aspects = _write(plan, store, outcome, wanted)
+    try:
+        with Store(path) as store:
+            if estimate.calls:
+                outcome = asyncio.run(_judge(plan, base_url, request, store, talk, estimate.calls))
+    except JudgeError as error:
+        bought = len(usage(path)) - len(before)
+        if not bought:
+            raise
+        hint = "; ".join([*([error.hint] if error.hint else []), "the same command resumes: none is bought again"])
+        raise PartlyDoneError(f"{error.what}; {bought:,} answers are stored", where=error.where, hint=hint) from error
     stored = usage(path)
+    absent = {key: _why(key, outcome) for key in wanted if key not in stored}
+    statuses, aspects = _write(plan, store, absent, wanted)
     used = [stored[key] for key in set(wanted) if key in stored]
     tokens = [sum(pair[side] or 0 for pair in used) for side in (0, 1)]
     entry: dict[str, Any] = {"judge": model, "rubric": plan.rubric.title, "rubric_hash": plan.rubric.fingerprint}
     entry |= {"prompt": prompt.VERSION, "limit": request.limit, "seed": request.seed}
     entry |= {"statuses": statuses, "graded": aspects}
     ws.record("score", {**entry, "judgements": len(used), "tokens_in": tokens[0], "tokens_out": tokens[1]})
-    _raise_if_partial(outcome, statuses)
+    _raise_if_partial(outcome, absent, statuses)
     return ScoreResult(
         model,
         plan.rubric.title,
@@ -138,7 +150,8 @@ def _confirmed(request: Request, estimate: Estimate) -> None:
     if request.confirm is None or not request.confirm(estimate):
         raise CurateError(
             f"this judge costs money and was not confirmed: {estimate}",
-            hint="confirm on a terminal, or give --max-cost DOLLARS and --price IN,OUT; --dry-run only estimates",
+            hint="confirm on a terminal, or give --max-cost DOLLARS and --price IN,OUT (0,0 for a server of your own); "
+            "--dry-run only estimates",
         )
 
 
@@ -161,29 +174,35 @@ async def _judge(plan: Plan, base_url: str | None, request: Request, store: Stor
     return scheduler.outcome
 
 
-def _write(plan: Plan, store: Store, outcome: Outcome, wanted: list[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """The table, made again for shards whose judgements changed; counts by status and by criterion."""
+def _why(key: str, outcome: Outcome) -> str:
+    if key in outcome.unsent:
+        return "not sent: the cap on cost was reached"
+    return outcome.failed.get(key, "its answer is not in the store")
+
+
+def _write(
+    plan: Plan, store: Store, absent: dict[str, str], wanted: list[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The table, made again when what is stored or why it is not has changed; counts by status and by criterion."""
 
     def shard(index: int) -> pa.Table:
         items = list(plan.items(index))
         answers = {answer.key: answer for answer in store.read({item.ask.key for item in items})}
-        rows = [_verdict(item, answers.get(item.ask.key), plan.rubric, outcome) for item in items]
+        rows = [_verdict(item, answers.get(item.ask.key), plan.rubric, absent) for item in items]
         conversations = plan.ws.read("conversations", index, ["key", "messages"])
         kept = kept_conversations(plan.ws, index)
         return scores(conversations, kept, pl.DataFrame(rows, schema=VERDICT), plan.model, plan.rubric.title)
 
     inputs = ["conversations", "duplicates"] if plan.ws.has("duplicates") else ["conversations"]
-    missing = sorted({key for key in wanted if key in outcome.failed or key in outcome.unsent})
-    options = [plan.model, plan.rubric.fingerprint, prompt.VERSION, PARSER, plan.sampling, fingerprint(wanted, missing)]
+    options = [plan.model, plan.rubric.fingerprint, prompt.VERSION, PARSER, plan.sampling, fingerprint(wanted, absent)]
     plan.ws.map("scores", shard, inputs=inputs, options=options)
     return count(plan.ws)
 
 
-def _verdict(item: Item, answer: Judgement | None, rubric: Rubric, outcome: Outcome) -> dict[str, Any]:
+def _verdict(item: Item, answer: Judgement | None, rubric: Rubric, absent: dict[str, str]) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(VERDICT) | {"key": item.key, "turn": item.turn, "aspects": []}
     if answer is None:
-        why = outcome.failed.get(item.ask.key, "not sent: the cap on cost was reached")
-        return row | {"status": "failed", "rationale": why}
+        return row | {"status": "failed", "rationale": absent[item.ask.key]}
     reading = parse.read(answer.content, answer.finish_reason, answer.refusal, rubric)
     row |= {"status": reading.status, "rationale": reading.text, "judgement": answer.key}
     if reading.status != "ok":
@@ -195,14 +214,14 @@ def _verdict(item: Item, answer: Judgement | None, rubric: Rubric, outcome: Outc
     return row | {"reward": reward, "score": reward * TOP_LEVEL, "aspects": aspects}
 
 
-def _raise_if_partial(outcome: Outcome, statuses: dict[str, int]) -> None:
+def _raise_if_partial(outcome: Outcome, absent: dict[str, str], statuses: dict[str, int]) -> None:
     if outcome.unsent:
         raise PartlyDoneError(
             f"the cap on cost was reached: {len(outcome.unsent):,} judgements were not bought",
             hint="run the same command with a higher --max-cost; what is stored is not bought again",
         )
-    if outcome.failed:
-        reason, often = Counter(outcome.failed.values()).most_common(1)[0]
+    if absent:
+        reason, often = Counter(absent.values()).most_common(1)[0]
         raise PartlyDoneError(
             f"{statuses['failed']:,} responses could not be judged; most often ({often:,}): {reason}",
             hint="run the same command again: only these are sent",

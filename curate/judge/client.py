@@ -1,13 +1,14 @@
 """One OpenAI-compatible endpoint: what it understands, and what each of its failures means.
 
 The SDK only carries the bytes: its own retries lose rows under load and its parser raises on HTML,
-cut bodies and missing choices, so both are off. Format and parameters are found out by asking: a
+cut bodies and missing choices, so both are off. Redirects are not followed: they would hand the
+conversations to another host. Format and parameters are found out by asking: a
 server that answers 400 to one gets the next, and the choice is remembered.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -16,20 +17,23 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from curate.errors import CurateError, JudgeError
+from curate.errors import JudgeError
 from curate.judge import prompt
+from curate.judge.address import OPENAI, api_key, public, redact, secrets
 from curate.judge.cost import tokens_of
 from curate.judge.store import Judgement
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from openai import APIStatusError
+    from httpx2 import Response
 
     from curate.judge.rubric import Rubric
 
-TIMEOUT = 120.0  # seconds
-OPENAI = "https://api.openai.com/v1"
+TIMEOUT = 120.0  # seconds for a whole request, however slowly its bytes drip
+LONGEST_REPLY = 1_000_000  # bytes
+LARGEST_COUNT = 2**63 - 1  # what the store can hold
+PLAIN_SECRET = 8  # characters; a shorter one (`none`, `0`) may stand in an honest reply
 FORMATS = ("json_schema", "json_schema without lengths", "json_object", "prompt only")
 
 _FORMAT = re.compile(r"response_format|json_?_?schema|json_object|structured|grammar|maxlength", re.IGNORECASE)
@@ -77,23 +81,31 @@ class Client:
         rubric: What to grade by.
 
     Raises:
-        JudgeError: api.openai.com without a key.
+        JudgeError: api.openai.com without a key, or a key that cannot be one.
     """
 
     def __init__(self, model: str, base_url: str | None, rubric: Rubric) -> None:
         import openai
 
-        key = os.environ.get("OPENAI_API_KEY")
+        key = api_key()
         if not key and base_url is None:
             raise JudgeError(
                 "there is no key for api.openai.com",
                 hint="set OPENAI_API_KEY, or name your own server with --base-url",
             )
         url = base_url or OPENAI
-        self._sdk = openai.AsyncOpenAI(api_key=key or "none", base_url=url, max_retries=0, timeout=TIMEOUT)
-        self._key = key
+        http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [self._receive]})
+        self._sdk = openai.AsyncOpenAI(
+            api_key=key or "none",
+            base_url=url,
+            max_retries=0,
+            timeout=TIMEOUT,
+            default_headers={"Accept-Encoding": "gzip"},
+            http_client=http,
+        )
+        self._secrets = secrets(key, url)
         self.model = model
-        self.address = re.sub(r"//[^/@]*@", "//", url)
+        self.address = public(url)
         self._system = prompt.system(rubric)
         self.system_tokens = tokens_of(self._system)
         self._schemas = [prompt.schema(rubric, bounded=True), prompt.schema(rubric, bounded=False)]
@@ -143,19 +155,35 @@ class Client:
 
         begun = monotonic()
         try:
-            raw = await self._sdk.chat.completions.with_raw_response.create(**self._body(ask))
-            text = raw.text
-        except openai.APIStatusError as error:
-            self.reached = True
-            raise self._meaning(error) from None
-        except openai.APITimeoutError:
+            async with (
+                asyncio.timeout(TIMEOUT),
+                self._sdk.chat.completions.with_streaming_response.create(**self._body(ask)) as reply,
+            ):
+                body: bytes = reply.http_response.extensions["body"]
+        except (openai.APITimeoutError, TimeoutError):
             raise AgainError(f"no answer in {TIMEOUT:.0f} s", billed=True) from None
         except openai.APIConnectionError as error:
-            raise AgainError(f"no connection: {error.__cause__ or error}"[:200]) from None
-        self.reached = True
+            raise AgainError(f"no connection: {self._redact(str(error.__cause__ or error))[:200]}") from None
+        long_secrets = [secret for secret in self._secrets if len(secret) >= PLAIN_SECRET]
+        text = redact(body.decode("utf-8", "replace"), long_secrets)
         judgement = _read(ask.key, self.model, text, monotonic() - begun)
         self._answered = True
         return judgement
+
+    async def _receive(self, response: Response) -> None:
+        """Read every answer here, so that none is larger than `LONGEST_REPLY`; raise what a failure means."""
+        self.reached = True
+        # 64 KiB of gzip unpack to 64 MiB at most; of brotli, zstd or gzip in gzip to anything.
+        if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
+            raise AgainError("the answer is packed in a way that was not asked for", billed=True)
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > LONGEST_REPLY:
+                raise AgainError(f"the answer is longer than {LONGEST_REPLY:,} bytes", billed=True)
+        if response.status_code != 200:
+            raise self._meaning(response.status_code, dict(response.headers), body.decode("utf-8", "replace"))
+        response.extensions["body"] = bytes(body)
 
     def _body(self, ask: Ask) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -196,9 +224,11 @@ class Client:
             return False
         return True
 
-    def _meaning(self, error: APIStatusError) -> Exception:
-        status, text = error.status_code, self._redact(error.response.text)
-        where = f"{self.address}, model {self.model}"
+    def _meaning(self, status: int, headers: dict[str, str], body: str) -> Exception:
+        text, where = self._redact(body), f"{self.address}, model {self.model}"
+        if 300 <= status < 400:
+            hint = "give the address it leads to, if you trust it, with --base-url"
+            return JudgeError(f"the server redirects ({status}), which is not followed", where=where, hint=hint)
         if status in (401, 403):
             return JudgeError(f"the judge refuses the key ({status})", where=where, hint="check OPENAI_API_KEY")
         if "insufficient_quota" in text or status == 402:
@@ -206,7 +236,7 @@ class Client:
         if status == 404 or (status == 400 and ("model_not_found" in text or _NO_MODEL.search(text))):
             return JudgeError(f"there is no such model or address ({status})", where=where, hint=text[:200] or None)
         if status in (429, 503):
-            return BusyError(_wait(dict(error.response.headers)))
+            return BusyError(_wait(headers))
         if status in (400, 413, 422):
             return _BadRequestError(text[:300])
         if status >= 500 or status in (408, 409):
@@ -214,7 +244,7 @@ class Client:
         return RowError(f"the server answers {status}: {text[:200]}")
 
     def _redact(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        return redact(text, self._secrets)
 
 
 class _BadRequestError(Exception):
@@ -224,18 +254,6 @@ class _BadRequestError(Exception):
 def sampling(base_url: str | None) -> dict[str, Any]:
     """Parameters that an answer depends on; api.openai.com counts a model's reasoning as reply tokens."""
     return {"temperature": 0, "reply_tokens": 4_000 if base_url is None else 500}
-
-
-def address(base_url: str | None) -> str | None:
-    """The address to use: as given, else `OPENAI_BASE_URL`; None = api.openai.com.
-
-    Raises:
-        CurateError: Not an http address.
-    """
-    url = base_url or os.environ.get("OPENAI_BASE_URL") or None
-    if url is not None and not re.match(r"https?://[^/\s]", url):
-        raise CurateError(f"`{url}` is no address of a server", hint="such as --base-url http://localhost:8000/v1")
-    return url
 
 
 def _read(key: str, model: str, text: str, seconds: float) -> Judgement:
@@ -267,7 +285,8 @@ def _text(value: Any) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT
+    return value if known else None
 
 
 def _wait(headers: dict[str, str]) -> float | None:
@@ -282,5 +301,5 @@ def _wait(headers: dict[str, str]) -> float | None:
             return max(0.0, float(value))
         except ValueError:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 # Characters per token: prose of Latin script, and everything else.
 ASCII_RATIO = 3.6
@@ -47,16 +45,6 @@ def tokens_of(text: str) -> int:
 def money(price: tuple[float, float] | None, tokens_in: float, tokens_out: float) -> float | None:
     """Dollars at a price per million prompt and reply tokens."""
     return None if price is None else (tokens_in * price[0] + tokens_out * price[1]) / 1e6
-
-
-def is_local(base_url: str) -> bool:
-    """Whether the address is this machine or a private network: such a judge costs nothing."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".lan"))
-    return address.is_private or address.is_loopback or address.is_link_local
 
 
 class Budget:

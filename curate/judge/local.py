@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import rules
-from curate.judge import ScoreResult, features
+from curate.judge import LOCAL_NOTE, ScoreResult, features
 from curate.judge.cost import Estimate
 from curate.judge.sample import kept_conversations, sample
 from curate.judge.table import count, scores
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from curate.console import Talk
     from curate.rules import RuleSet
     from curate.workspace import Workspace
-
-NOTE = "the local judge finds defects only; it is not an LLM judge and cannot tell whether an answer is right"
 
 
 def load_rules() -> RuleSet:
@@ -72,7 +70,7 @@ def run(ws: Workspace, talk: Talk, *, limit: int | None, seed: int, dry_run: boo
     rubric = rubric_name(defects)
     if dry_run:
         talk.say("the local judge costs nothing: no call, no token")
-        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0.0), note=NOTE)
+        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0.0), note=LOCAL_NOTE)
     chosen = sample(ws, limit, seed)
     place = {"key": pl.UInt64(), "turn": pl.Int32()}
     wanted = None if chosen is None else pl.DataFrame(sorted(chosen), schema=place, orient="row")
@@ -94,7 +92,7 @@ def run(ws: Workspace, talk: Talk, *, limit: int | None, seed: int, dry_run: boo
     with talk.progress("score", len(shards), "shards") as advance:
         ws.map("scores", shard, inputs=inputs, options=options, advance=lambda _: advance(1))
     statuses, aspects = count(ws)
-    entry = {"judge": "local", "rubric": rubric, "note": NOTE, "limit": limit, "seed": seed}
+    entry = {"judge": "local", "rubric": rubric, "note": LOCAL_NOTE, "limit": limit, "seed": seed}
     ws.record("score", {**entry, "statuses": statuses, "defects": aspects})
-    talk.say(f"note: {NOTE}; for one, `curate score --judge MODEL`")
-    return ScoreResult("local", rubric, statuses, aspects, note=NOTE)
+    talk.say(f"note: {LOCAL_NOTE}; for one, `curate score --judge MODEL`")
+    return ScoreResult("local", rubric, statuses, aspects, note=LOCAL_NOTE)

@@ -28,6 +28,7 @@ START = 8
 CUT = 0.7
 FIRST_WAIT = 1.0  # seconds, when the server names none; doubled per failure
 LONGEST_WAIT = 60.0
+LONGEST_HOLD = 600.0  # a server that asks for more is left for another day
 BREAKER = 20  # failures in a row, other than being busy
 BUSY_BREAKER = 100  # refusals in a row for being busy, without one answer
 
@@ -196,6 +197,12 @@ class Scheduler:
                 f"the judge was busy {self._refusals} times in a row",
                 where=self._client.address,
                 hint="what was judged is stored; run the same command again later, or with less concurrency",
+            )
+        if seconds is not None and seconds > LONGEST_HOLD:
+            raise JudgeError(
+                f"the judge asks to wait {seconds:,.0f} s, more than {LONGEST_HOLD:.0f} s",
+                where=self._client.address,
+                hint="what was judged is stored; run the same command again then",
             )
         now = monotonic()
         if now >= self._hold_until:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +60,18 @@ class Judgement:
     seconds: float
 
 
-def key_of(model: str, sampling: dict[str, Any], rubric: str, prompt_version: int, user: str) -> str:
+def key_of(model: str, address: str, sampling: dict[str, Any], rubric: str, prompt_version: int, user: str) -> str:
     """32 hex digits over everything the answer depends on, and nothing else.
 
     Args:
         model: Name of the model.
+        address: The server, as `public` shows it: the same name may be another model elsewhere.
         sampling: Parameters sent with the request.
         rubric: Fingerprint of the rubric.
         prompt_version: Version of the prompt's wording.
         user: The judged view of the conversation.
     """
-    return fingerprint("chat", model, sampling, rubric, prompt_version, user)
+    return fingerprint("chat", model, address, sampling, rubric, prompt_version, user)
 
 
 def usage(path: Path) -> dict[str, tuple[int | None, int | None]]:
@@ -93,23 +94,21 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._queue: SimpleQueue[Judgement | None] = SimpleQueue()
-        self._error: sqlite3.Error | None = None
         try:
             with closing(self._connect()) as connection, connection:
                 connection.execute(_TABLE)
         except sqlite3.Error as error:
             raise _broken(self._path, error) from error
-        self._writer = Thread(target=self._write, name="judgements", daemon=True)
+        self._threads = ThreadPoolExecutor(1, "judgements")
 
     def __enter__(self) -> Store:
-        self._writer.start()
+        self._written: Future[None] = self._threads.submit(self._write)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._queue.put(None)
-        self._writer.join()
-        if self._error:
-            raise _broken(self._path, self._error) from self._error
+        self._threads.shutdown()
+        self._raise_if_broken()
 
     def put(self, judgement: Judgement) -> None:
         """Hand a judgement to the writer.
@@ -117,8 +116,8 @@ class Store:
         Raises:
             WorkspaceError: The writer has failed: the disk is full, or the file damaged.
         """
-        if self._error:
-            raise _broken(self._path, self._error) from self._error
+        if self._written.done():
+            self._raise_if_broken()
         self._queue.put(judgement)
 
     def read(self, keys: Iterable[str]) -> Iterator[Judgement]:
@@ -137,16 +136,19 @@ class Store:
         return connection
 
     def _write(self) -> None:
-        try:
-            with closing(self._connect()) as connection:
-                while batch := self._batch():
-                    with connection:
-                        rows = [_row(judgement) for judgement in batch if judgement]
-                        connection.executemany("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?)", rows)
-                    if batch[-1] is None:
-                        return
-        except sqlite3.Error as error:
-            self._error = error
+        with closing(self._connect()) as connection:
+            while batch := self._batch():
+                with connection:
+                    rows = [_row(judgement) for judgement in batch if judgement]
+                    connection.executemany("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?)", rows)
+                if batch[-1] is None:
+                    return
+
+    def _raise_if_broken(self) -> None:
+        """Whatever ended the writer, foreseen or not, ends the run: answers would be lost in silence."""
+        error = self._written.exception()
+        if error:
+            raise _broken(self._path, error) from error
 
     def _batch(self) -> list[Judgement | None]:
         """Waits for one, then takes what comes within the batch's time; None is the end."""
@@ -160,7 +162,7 @@ class Store:
         return batch
 
 
-def _broken(path: Path, error: sqlite3.Error) -> WorkspaceError:
+def _broken(path: Path, error: BaseException) -> WorkspaceError:
     return WorkspaceError(f"the judgements cannot be read or written: {error}", where=path)
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from curate.console import plain
 from curate.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rich.text import Text
+
+    from curate.workspace import Workspace
+
+    # Name, unit, count and reasons of a step.
+    Count = tuple[str, str, int, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -25,26 +31,39 @@ class Step:
         unit: records, conversations, responses or rows.
         count: How many.
         reasons: The same or a part of them by reason, most first.
+        stage: What counted it.
+        stale: Whether what the stage read has changed since.
     """
 
     name: str
     unit: str
     count: int
     reasons: dict[str, int]
+    stage: str = "ingest"
+    stale: bool = False
 
 
 @dataclass(frozen=True)
 class Funnel:
-    """What happened to every record so far; stages that did not run have no step."""
+    """What happened to every record so far; stages that did not run have no step.
+
+    Attributes:
+        steps: In the order of the stages.
+        note: What a reader of the scores must know of the judge.
+    """
 
     steps: tuple[Step, ...]
+    note: str | None = None
 
     @property
     def balanced(self) -> bool:
-        """Whether records in = conversations + rejects, and conversations = exported + dropped."""
+        """Whether records in = conversations + rejects, and conversations = exported + dropped.
+
+        An export that is out of date says nothing about conversations that came later.
+        """
         counts = {step.name: step for step in self.steps}
         records = counts["records"].count == counts["rejected"].count + counts["conversations"].count
-        if "exported" not in counts:
+        if "exported" not in counts or counts["exported"].stale:
             return records
         return records and counts["conversations"].count == counts["exported"].count + counts["dropped"].count
 
@@ -55,9 +74,12 @@ def funnel(workspace: str | Path) -> Funnel:
     Raises:
         WorkspaceError: Not a workspace, or its ingest was interrupted.
     """
+    from curate.judge import LOCAL_NOTE
+    from curate.reward import LOCAL_JUDGE
     from curate.workspace import Workspace
 
-    stages = Workspace(workspace).manifest.get("stages", {})
+    ws = Workspace(workspace)
+    stages = ws.manifest.get("stages", {})
     runs: list[dict[str, Any]] = stages.get("ingest", [])
     if not runs:
         raise WorkspaceError(
@@ -72,28 +94,73 @@ def funnel(workspace: str | Path) -> Funnel:
         Step("rejected", "records", rejects.total(), _sorted(rejects)),
         Step("conversations", "conversations", kept, {}),
     ]
-    if clean := stages.get("clean"):
-        steps.append(Step("flagged", "conversations", clean["flagged"], _sorted(clean["by"])))
-    if label := stages.get("label"):
-        steps.append(Step("responses", "responses", label["responses"], _sorted(label["classes"])))
-    if dedup := stages.get("dedup"):
-        counts = {kind: dedup["counts"][kind] for kind in ("exact", "near")}
-        steps.append(Step("duplicates", "conversations", sum(counts.values()), _sorted(counts)))
-    if score := stages.get("score"):
-        statuses = Counter(score["statuses"])
-        scored = statuses.pop("ok", 0)
-        steps.append(Step(f"scored by {score['judge']}", "responses", scored, _sorted(score.get("defects", {}))))
-        steps.append(Step("unscored", "responses", statuses.total(), _sorted(statuses)))
-    if export := stages.get("export"):
-        counts = export["counts"]
-        steps += [
-            Step("dropped", "conversations", sum(counts["dropped"].values()), _sorted(counts["dropped"])),
-            Step("exported", "conversations", counts["exported"], {}),
-            Step("trained on", "responses", counts["responses"], _sorted(counts["conditions"])),
-            Step("masked", "responses", sum(counts["masked"].values()), _sorted(counts["masked"])),
-            Step("rows", "rows", counts["rows"], {}),
-        ]
-    return Funnel(tuple(steps))
+    steps += [step for stage in COUNTS for step in _steps(ws, stages, stage)]
+    return Funnel(tuple(steps), LOCAL_NOTE if stages.get("score", {}).get("judge") == LOCAL_JUDGE else None)
+
+
+def _steps(ws: Workspace, stages: dict[str, Any], stage: str) -> Iterator[Step]:
+    """The steps of one stage; none when it did not run."""
+    if stage not in stages:
+        return
+    entry = stages[stage]
+    stale = _is_stale(ws, stage, entry)
+    for name, unit, count, reasons in COUNTS[stage](entry):
+        yield Step(name, unit, count, _sorted(reasons), stage, stale)
+
+
+def _is_stale(ws: Workspace, stage: str, entry: dict[str, Any]) -> bool:
+    from curate.schema import TABLES
+
+    if stage == "export":
+        from curate.export import inputs
+
+        return bool(entry.get("inputs") != inputs(ws))
+    return not all(ws.has(table.name) for table in TABLES.values() if table.stage == stage)
+
+
+def _clean(entry: dict[str, Any]) -> list[Count]:
+    return [("flagged", "conversations", entry["flagged"], entry["by"])]
+
+
+def _label(entry: dict[str, Any]) -> list[Count]:
+    return [("responses", "responses", entry["responses"], entry["classes"])]
+
+
+def _dedup(entry: dict[str, Any]) -> list[Count]:
+    counts = {kind: entry["counts"][kind] for kind in ("exact", "near")}
+    return [("duplicates", "conversations", sum(counts.values()), counts)]
+
+
+def _score(entry: dict[str, Any]) -> list[Count]:
+    statuses = Counter(entry["statuses"])
+    scored = statuses.pop("ok", 0)
+    return [
+        (f"scored by {entry['judge']}", "responses", scored, entry.get("defects", {})),
+        ("unscored", "responses", statuses.total(), statuses),
+    ]
+
+
+def _export(entry: dict[str, Any]) -> list[Count]:
+    counts = entry["counts"]
+    fallback = counts["fallback"]
+    return [
+        ("dropped", "conversations", sum(counts["dropped"].values()), counts["dropped"]),
+        ("exported", "conversations", counts["exported"], {}),
+        ("trained on", "responses", counts["responses"], counts["conditions"]),
+        *([("fallback", "responses", fallback, {"no reward, weighed by class": fallback})] if fallback else []),
+        ("masked", "responses", sum(counts["masked"].values()), counts["masked"]),
+        ("rows", "rows", counts["rows"], {}),
+    ]
+
+
+# What each stage says of its entry in the manifest.
+COUNTS: dict[str, Callable[[dict[str, Any]], list[Count]]] = {
+    "clean": _clean,
+    "label": _label,
+    "dedup": _dedup,
+    "score": _score,
+    "export": _export,
+}
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
@@ -119,10 +186,17 @@ def render(funnel: Funnel, width: int, *, most: int = 8) -> list[Text]:
                 (f"{plain(step.name, 40):<{names}}", "bold"), f"  {step.count:>{figures},}  ", (step.unit, "dim")
             )
         )
+        if step.stale:
+            mark = f"  out of date: run `curate {step.stage}`"
+            if lines[-1].cell_len + len(mark) <= width:
+                lines[-1].append(mark, "yellow")
+            else:
+                lines.append(Text(mark, "yellow"))
         shown = list(step.reasons.items())
         if len(shown) > most:
             shown = [*shown[: most - 1], (f"{len(shown) - most + 1} others", sum(n for _, n in shown[most - 1 :]))]
         lines += [Text(f"  {'':<{names}}{count:>{figures},}  {plain(name, 60)}", "dim") for name, count in shown]
+    lines += [Text(line, "dim") for line in wrap(f"note: {funnel.note}", width)] if funnel.note else []
     for line in lines:
         line.truncate(width)
     return lines

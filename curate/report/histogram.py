@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor, log10
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from curate.console import plain
-from curate.errors import CurateError, did_you_mean
+from curate.errors import CurateError, WorkspaceError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ COLUMNS = ("reward", "score", "chars")
 GROUPS = ("class", "source", "model", "language", "task", "status", "rule")
 # Up to this many different whole numbers get a row each; more are binned.
 MAX_VALUES = 20
+# More than any screen has lines.
+MOST_BINS = 200
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 # The two classes that C-RLFT compares stand side by side.
 CLASS_ORDER = ("gpt-4", "gpt-3.5", "human")
@@ -34,9 +37,10 @@ class Group:
     Attributes:
         name: Value of the grouping column; `unknown` for null.
         counts: Responses per bin, in the order of `Histogram.bins`.
-        unscored: Responses without a value.
+        unscored: Responses without a value, though somebody judged them or tried to.
         mean: Mean of the values, null when there is none.
         median: Median of the values.
+        skipped: Responses that nobody was to judge: outside of the sample, or of a duplicate. No part of `n`.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Group:
     unscored: int
     mean: float | None
     median: float | None
+    skipped: int = 0
 
     @property
     def scored(self) -> int:
@@ -62,6 +67,7 @@ class Histogram:
         bins: Lower and upper edge of each bin, lowest first; equal edges are one whole value. The
             upper edge belongs to the next bin, that of the last bin to the bin itself.
         groups: gpt-4, gpt-3.5 and human first, then the largest; `unknown` last.
+        note: What a reader of the values must know of the judge.
     """
 
     column: str
@@ -69,6 +75,7 @@ class Histogram:
     judges: tuple[str, ...]
     bins: tuple[tuple[float, float], ...]
     groups: tuple[Group, ...]
+    note: str | None = None
 
 
 def hist(workspace: str | Path, *, column: str = "reward", by: str = "class", bins: int = 10) -> Histogram:
@@ -81,33 +88,34 @@ def hist(workspace: str | Path, *, column: str = "reward", by: str = "class", bi
         bins: Bins for values that are not whole numbers.
 
     Raises:
-        CurateError: An unknown column or grouping, or fewer than one bin.
-        WorkspaceError: Not a workspace, or the stage that makes the column did not run.
+        CurateError: An unknown column or grouping, or not 1 to 200 bins.
+        WorkspaceError: Not a workspace, or the stage that makes the column did not run or not on all shards.
     """
     import polars as pl
 
+    from curate.judge import LOCAL_NOTE
     from curate.responses import scan
+    from curate.reward import LOCAL_JUDGE
 
     for name, known in ((column, COLUMNS), (by, GROUPS)):
         if name not in known:
             raise CurateError(f"no column `{name}` to look at", hint=did_you_mean(name, known))
-    if bins < 1:
-        raise CurateError(f"`bins` is {bins}, it must be 1 or more")
+    if not 1 <= bins <= MOST_BINS:
+        raise CurateError(f"`bins` is {bins}, it must be 1 to {MOST_BINS}")
     _require(workspace, column, by)
     rows = scan(workspace).with_columns(chars=pl.col("response").str.len_chars().cast(pl.Float64))
     judged = column in ("reward", "score")
-    if judged:
-        rows = rows.filter(pl.col("status") != "skipped")
     data = rows.select(
         pl.col(by).fill_null("unknown").alias("group"),
         pl.col(column).cast(pl.Float64).alias("value"),
         *([pl.col("judge")] if judged else []),
+        skipped=pl.col("status") == "skipped" if judged else pl.lit(False),
     ).collect()
     edges = _edges(data["value"].drop_nulls(), bins, column)
-    groups = [_group(str(name), frame["value"], edges) for (name,), frame in data.group_by("group")]
+    groups = [_group(str(name), frame, edges) for (name,), frame in data.group_by("group")]
     groups.sort(key=_place)
     judges = tuple(sorted(data["judge"].unique())) if judged else ()
-    return Histogram(column, by, judges, edges, tuple(groups))
+    return Histogram(column, by, judges, edges, tuple(groups), LOCAL_NOTE if LOCAL_JUDGE in judges else None)
 
 
 def _place(group: Group) -> tuple[bool, int, int, str]:
@@ -116,13 +124,16 @@ def _place(group: Group) -> tuple[bool, int, int, str]:
 
 
 def _require(workspace: str | Path, column: str, by: str) -> None:
+    from curate.schema import TABLES
     from curate.workspace import Workspace
 
     ws = Workspace(workspace)
-    if column != "chars" or by == "status":
-        ws.scan("scores")
-    if by in ("class", "rule"):
-        ws.scan("labels")
+    needed = {"scores": column != "chars" or by == "status", "labels": by in ("class", "rule")}
+    for table in (table for table, wanted in needed.items() if wanted):
+        ws.scan(table)
+        if not ws.has(table):
+            what = f"the table `{table}` has {len(ws.shards(table))} of {len(ws.shards('conversations'))} shards"
+            raise WorkspaceError(what, where=ws.path, hint=f"run `curate {TABLES[table].stage}`")
 
 
 def _edges(values: pl.Series, bins: int, column: str) -> tuple[tuple[float, float], ...]:
@@ -132,7 +143,8 @@ def _edges(values: pl.Series, bins: int, column: str) -> tuple[tuple[float, floa
     low, high = float(numbers.min()), float(numbers.max())
     if column != "reward" and (values == values.floor()).all() and high - low < MAX_VALUES:
         return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
-    if column == "reward":
+    # The score of the local judge is its reward.
+    if column == "reward" or (column == "score" and low >= 0 and high <= 1):
         low, high = 0.0, 1.0
     elif high > low:
         step = 10 ** floor(log10((high - low) / bins))
@@ -140,11 +152,14 @@ def _edges(values: pl.Series, bins: int, column: str) -> tuple[tuple[float, floa
     else:
         return ((low, high),)
     width = (high - low) / bins
-    return tuple((low + width * i, low + width * (i + 1)) for i in range(bins))
+    # Not 0.30000000000000004.
+    ends = [float(f"{low + width * i:.12g}") for i in range(bins + 1)]
+    return tuple(pairwise(ends))
 
 
-def _group(name: str, values: pl.Series, edges: tuple[tuple[float, float], ...]) -> Group:
-    known = values.drop_nulls()
+def _group(name: str, rows: pl.DataFrame, edges: tuple[tuple[float, float], ...]) -> Group:
+    skipped = int(rows["skipped"].sum())
+    known = rows["value"].drop_nulls()
     counts = [0] * len(edges)
     if edges:
         low, high = edges[0][0], edges[-1][1]
@@ -158,14 +173,17 @@ def _group(name: str, values: pl.Series, edges: tuple[tuple[float, float], ...])
     return Group(
         name,
         tuple(counts),
-        len(values) - len(known),
+        rows.height - skipped - len(known),
         float(mean) if isinstance(mean, float) else None,
         float(median) if isinstance(median, float) else None,
+        skipped,
     )
 
 
 def render(histogram: Histogram, width: int, *, blocks: bool = True) -> list[Text]:
     """The lines of a histogram for a terminal: best value on top, share within each group on one scale.
+
+    The `n` of a group is scored + unscored; shares are of the scored ones alone.
 
     Args:
         histogram: What to draw.
@@ -176,8 +194,8 @@ def render(histogram: Histogram, width: int, *, blocks: bool = True) -> list[Tex
 
     judged = f", judge: {', '.join(plain(name, 40) for name in histogram.judges)}" if histogram.judges else ""
     lines = [Text(f"{histogram.column} by {histogram.by}{judged}"[:width], "bold")]
-    if "local" in histogram.judges:
-        lines += [Text(line, "dim") for line in wrap("local finds defects only; it is not an LLM judge", width)]
+    if histogram.note:
+        lines += [Text(line, "dim") for line in wrap(histogram.note, width)]
     if not any(group.scored for group in histogram.groups):
         return [*lines, Text("no response has a value")]
     labels = [_label(low, high, blocks) for low, high in histogram.bins]
@@ -212,8 +230,8 @@ def _block(
     total = [group.scored + group.unscored for group in shown]
     header = Text(f"{histogram.column[:space]:>{space}}", "dim")
     for group, n, colour in zip(shown, total, colours, strict=True):
-        title = f"{plain(group.name, max(4, bar_width - len(f' n={n:,}')))} n={n:,}"
-        header.append(f"  {set_cell_size(title, bar_width + 1)}{'%':>5} ", colour)
+        title = f"{plain(group.name, max(4, bar_width + 4 - len(f' n={n:,}')))} n={n:,}"
+        header.append(f"  {set_cell_size(title, bar_width + 4)} % ", colour)
     yield _trimmed(header)
     for row in reversed(range(len(labels))):
         line = Text(f"{labels[row]:>{space}}")
@@ -223,11 +241,14 @@ def _block(
             figure = f"{100 * share:5.1f}" if group.counts[row] else f"{'·' if blocks else '.':>5}"
             line.append(f"  {bar:<{bar_width}}", colour).append(f" {figure} ")
         yield _trimmed(line)
-    for name, figures in (
+    facts = [
         ("mean", ["-" if group.mean is None else _number(group.mean, 3) for group in shown]),
         ("median", ["-" if group.median is None else _number(group.median, 3) for group in shown]),
         ("unscored", [_unscored(group) for group in shown]),
-    ):
+    ]
+    if any(group.skipped for group in histogram.groups):
+        facts.append(("skipped", [f"{group.skipped:,}" for group in shown]))
+    for name, figures in facts:
         line = Text(f"{name:>{space}}", "dim")
         for figure in figures:
             line.append(f"  {figure:<{bar_width + 6}} ")

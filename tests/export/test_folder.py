@@ -83,11 +83,38 @@ def test_foreign_files_are_never_replaced(workspace: Path, tmp_path: Path) -> No
     with pytest.raises(CurateError, match=r"did not write: `checkpoint\.bin`"):
         run(workspace, out, seed=1)
     assert (out / "checkpoint.bin").read_text() == "mine"
-    with pytest.raises(CurateError, match="not empty and not an export"):
-        run(workspace, workspace)
     (tmp_path / "file").write_text("mine")
     with pytest.raises(CurateError, match="is a file"):
         run(workspace, tmp_path / "file")
+
+
+@pytest.mark.parametrize("place", [".", "..", "scores", "scores/new", "manifest.json", "judgements.sqlite"])
+def test_the_tables_of_the_workspace_are_no_place_for_an_export(workspace: Path, place: str) -> None:
+    before = contents(workspace)
+    with pytest.raises(CurateError, match="among the workspace's own files"):
+        run(workspace, workspace / place)
+    assert contents(workspace) == before
+    assert run(workspace, workspace / "exports" / "one").rows == len(ROWS)
+
+
+def test_what_curate_did_not_make_is_not_removed_from_beside_the_export(workspace: Path, tmp_path: Path) -> None:
+    mine, in_the_way = tmp_path / ".out.tmp", tmp_path / ".out.replaced"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    assert run(workspace, tmp_path / "out").rows == len(ROWS)
+    assert contents(mine) == {"thesis.txt": b"mine"}
+    assert {path.name for path in tmp_path.iterdir()} == {"ws", "out", ".out.tmp"}
+    mine.rename(in_the_way)
+    with pytest.raises(CurateError, match="in the way") as caught:
+        run(workspace, tmp_path / "out", seed=1)
+    assert caught.value.where == str(in_the_way)
+    assert contents(in_the_way) == {"thesis.txt": b"mine"}
+
+
+def test_an_empty_folder_is_filled(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert run(workspace, tmp_path / "out").rows == len(ROWS)
+    assert {path.name for path in tmp_path.iterdir()} == {"ws", "out"}
 
 
 def test_a_full_disk_leaves_the_earlier_export_and_nothing_else(workspace: Path, tmp_path: Path) -> None:

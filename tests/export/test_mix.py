@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate import output
 from curate.errors import CurateError, RuleError, WorkspaceError
-from curate.export import ExportResult, export
+from curate.export import ExportResult, check, export
+from curate.judge import LOCAL_NOTE
+from curate.reward import Weights
 
 from .workspaces import conversation, make, talk, turn
 
@@ -92,6 +96,14 @@ def test_nobody_becomes_gpt3_in_silence(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_class_without_condition_or_weight_stops_the_export(tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="the class `claude` has no weight"):
         run(tmp_path, [conversation(talk("Hi", "Hello"), **{"class": "claude"})])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_weight_that_is_not_finite_never_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = Weights(tmp_path / "w.toml", {"gpt-4": 1e39}, 0.1)
+    monkeypatch.setattr("curate.reward.read_weights", lambda _: endless)
+    with pytest.raises(CurateError, match="not a finite number"):
+        run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)])
     assert not (tmp_path / "out").exists()
 
 
@@ -192,7 +204,7 @@ def test_a_response_that_only_calls_a_tool_is_not_trained_to_be_empty(tmp_path: 
 def test_nothing_left_is_an_error_that_says_why(tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="nothing is left") as caught:
         run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4, flags=["short"])])
-    assert "flagged:short" in str(caught.value.hint)
+    assert caught.value.hint == "conversations dropped: 1 `flagged:short`"
     assert not (tmp_path / "out").exists()
 
 
@@ -210,6 +222,62 @@ def test_wrong_options_are_refused_with_a_way_out(tmp_path: Path, options: dict[
     with pytest.raises(CurateError):
         run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)], **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_options_are_checked_before_the_workspace_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "ws", [conversation(talk("Hi", "Hello"))])
+    with pytest.raises(CurateError, match="unknown weighting"):
+        export(tmp_path / "ws", tmp_path / "out", weighting="best")
+    assert capsys.readouterr().err == "", "no warning about missing tables comes before"
+    with pytest.raises(CurateError, match="unknown template"):
+        check(tmp_path / "nowhere", tmp_path / "out", template="x")
+
+
+def test_check_takes_the_arguments_of_export_with_their_defaults() -> None:
+    told, taken = (inspect.signature(function).parameters for function in (check, export))
+    assert set(taken) - set(told) == {"dry_run", "quiet"}
+    assert all(told[name].default == taken[name].default for name in told)
+
+
+def test_the_local_judge_is_named_wherever_its_weights_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [conversation(talk("a", "b", "c", "d"), **GPT4, reward=[0.5, None])]
+    result = run(tmp_path / "local", rows, judge="local")
+    assert result.note == LOCAL_NOTE
+    assert LOCAL_NOTE in (result.out / "README.md").read_text("utf-8")
+    assert json.loads((result.out / "manifest.json").read_text())["policy"]["note"] == LOCAL_NOTE
+    output.export(result)
+    shown = capsys.readouterr().out
+    assert LOCAL_NOTE in shown
+    assert "1 trained responses have no reward: weighed by their class alone" in shown
+    model = run(tmp_path / "model", rows, judge="some-model")
+    assert model.note is None
+    assert "is `local`" not in (model.out / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("fallback", "says"),
+    [
+        ("mask", "1 responses have no reward: masked"),
+        ("drop", "1 conversations have a response without reward: dropped"),
+    ],
+)
+def test_what_became_of_responses_without_reward_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fallback: str, says: str
+) -> None:
+    rows = [conversation(talk("a", "b", "c", "d"), **GPT4, reward=reward) for reward in ([1.0, None], 1.0)]
+    output.export(run(tmp_path, rows, judge="some-model", fallback=fallback))
+    assert says in capsys.readouterr().out
+
+
+def test_the_card_tells_of_tools_and_special_tokens(tmp_path: Path) -> None:
+    result = run(tmp_path, [conversation(talk("Hi", "Hello"), **GPT4)])
+    card = (result.out / "README.md").read_text("utf-8")
+    for part in ("user, assistant or tool", "Tool calls are in no shard", "Texts are raw", "--tokenizer"):
+        assert part in card
 
 
 classes = st.sampled_from(["gpt-4", "gpt-3.5", "human", None])

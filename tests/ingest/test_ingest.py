@@ -289,7 +289,7 @@ def test_conversations_that_are_whole_but_not_recorded_are_never_removed(
     assert curate.ingest([second], ws, quiet=True).conversations == 1
 
 
-def test_a_file_is_known_by_its_place_and_read_with_other_options_it_is_refused(
+def test_a_file_is_known_however_it_is_called_and_refused_with_other_options(
     tmp_path: Path, chat: Chat, dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws, file = tmp_path / "ws", dump(tmp_path / "a.json", [chat("a", "b")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,10 +40,14 @@ def error(status: int, message: str = "no", code: str | None = None, **headers: 
 
 @dataclass
 class Fake:
-    """What the server was asked; `script` maps a request body and its count so far to an answer."""
+    """What the server was asked.
+
+    `script` maps a request body and its count so far to an answer; `pause` are seconds between two bytes of it.
+    """
 
     script: Callable[[dict[str, Any], int], Answer]
     base_url: str = ""
+    pause: float = 0.0
     bodies: list[dict[str, Any]] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -82,7 +87,12 @@ def serve(script: Callable[[dict[str, Any], int], Answer]) -> Iterator[Fake]:
             if "Content-Length" not in headers:
                 self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
-            self.wfile.write(payload)
+            if fake.pause:
+                for byte in payload:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(fake.pause)
+            else:
+                self.wfile.write(payload)
             if len(payload) < int(headers.get("Content-Length", 0)):
                 self.close_connection = True
             with fake.lock:

@@ -14,7 +14,7 @@ from rows import duplicates, turns, workspace
 
 import curate
 from curate.errors import CurateError, JudgeError, PartlyDoneError
-from curate.judge import cost
+from curate.judge import address
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -152,7 +152,7 @@ def test_being_busy_costs_no_attempt_and_holds_everyone(tmp_path: Path) -> None:
     with serve(lambda _, count: error(429, "slow down", **busy) if count % 2 else good()) as server:
         assert run(tmp_path, server.base_url).statuses["ok"] == 8
     with serve(lambda _, count: error(503) if count < 8 else good()) as server:
-        assert run(tmp_path, server.base_url, rubric="general").calls == 0
+        assert run(tmp_path, server.base_url).calls == 8
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,9 @@ def test_what_came_before_the_quota_ended_is_kept(tmp_path: Path) -> None:
     workspace(tmp_path, questions(9))
     quota = error(429, code="insufficient_quota")
     with serve(lambda _, count: good() if count <= 5 else quota) as server:
-        with pytest.raises(JudgeError):
+        with pytest.raises(PartlyDoneError, match="quota is used up; 5 answers are stored") as caught:
             run(tmp_path, server.base_url, concurrency=1)
+        assert "same command resumes" in (caught.value.hint or "")
         server.script = lambda *_: good()
         assert run(tmp_path, server.base_url).calls == 4
         assert max(server.answered.values()) == 1
@@ -192,7 +193,7 @@ def test_what_came_before_the_quota_ended_is_kept(tmp_path: Path) -> None:
 def test_a_server_that_is_down_stops_the_run_instead_of_failing_every_row(tmp_path: Path) -> None:
     workspace(tmp_path, questions(50))
     with serve(lambda _, count: good() if count <= 2 else error(500)) as server:
-        with pytest.raises(JudgeError) as caught:
+        with pytest.raises(PartlyDoneError) as caught:
             run(tmp_path, server.base_url)
         assert len(server.bodies) < 40
     assert "in a row" in caught.value.what
@@ -323,14 +324,17 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pyt
     assert all(b"sk-verysecret" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://gpu-box/v1"])
+@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://a.localhost/v1"])
 def test_private_addresses_are_free(url: str) -> None:
-    assert cost.is_local(url)
+    assert address.is_local(url)
 
 
-@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://openrouter.ai/api/v1", "http://8.8.8.8/v1"])
+TRICKY = ["http://8.8.8.8/v1", "http://2130706433", "http://0x7f000001/v1", "http://gpu-box/v1", "http://localhost@example.com/v1"]
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://openrouter.ai/api/v1", *TRICKY])
 def test_public_addresses_are_not(url: str) -> None:
-    assert not cost.is_local(url)
+    assert not address.is_local(url)
 
 
 @pytest.mark.parametrize(
@@ -341,6 +345,15 @@ def test_public_addresses_are_not(url: str) -> None:
         {"base_url": "localhost:8000"},
         {"rubric": "nonesuch"},
         {"price": (-1.0, 2.0)},
+        {"price": [1.0]},
+        {"price": [1.0, 2.0, 3.0]},
+        {"price": ["1", "2"]},
+        {"price": (float("inf"), 1.0)},
+        {"price": 3},
+        {"max_cost": 0, "price": (1.0, 2.0)},
+        {"max_cost": float("inf"), "price": (1.0, 2.0)},
+        {"judge": " "},
+        {"judge": "m\ud83d"},
         {"max_cost": float("nan"), "price": (1.0, 2.0)},
     ],
 )
@@ -348,3 +361,45 @@ def test_wrong_options_are_told_before_anything_is_sent(tmp_path: Path, options:
     workspace(tmp_path, questions(1))
     with pytest.raises(CurateError):
         curate.score(tmp_path, **{"judge": "m", "base_url": "http://127.0.0.1:9/v1", "quiet": True, **options})
+
+
+def test_a_judge_whose_price_is_nothing_needs_no_confirmation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace(tmp_path, questions(1))
+    with serve(lambda *_: good()) as server:
+        assert paid(tmp_path, monkeypatch, server.base_url, price=[0, 0]).calls == 1
+
+
+# Answers that must not be lost, and never pass for judged
+
+
+@pytest.mark.parametrize("count", [2**63, 2**64, -1, 1.5, True, "7", None])
+def test_a_usage_that_no_count_can_be_loses_no_answer(tmp_path: Path, count: object) -> None:
+    workspace(tmp_path, questions(3))
+    status, headers, body = good()
+    reply = json.loads(body) | {"usage": {"prompt_tokens": count, "completion_tokens": 5}}
+    with serve(lambda *_: (status, headers, json.dumps(reply).encode())) as server:
+        result = run(tmp_path, server.base_url)
+        assert (result.statuses["ok"], result.tokens_in, result.tokens_out) == (3, 0, 15)
+        assert run(tmp_path, server.base_url).calls == 0
+
+
+def test_an_answer_that_is_not_in_the_store_is_failed_until_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = workspace(tmp_path, questions(3))
+    with serve(lambda *_: good()) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr("curate.judge.store.Store.put", lambda *_: None)
+            with pytest.raises(PartlyDoneError, match="3 responses could not be judged"):
+                run(tmp_path, server.base_url)
+        assert {(row["status"], row["rationale"]) for row in rows(ws)} == {("failed", "its answer is not in the store")}
+        assert run(tmp_path, server.base_url).statuses["ok"] == 3
+
+
+def test_the_same_model_name_on_another_server_is_another_judge(tmp_path: Path) -> None:
+    ws = workspace(tmp_path, questions(1))
+    with serve(lambda *_: good()) as one, serve(lambda *_: good(correct=0)) as other:
+        run(tmp_path, one.base_url)
+        assert run(tmp_path, other.base_url).calls == 1
+        assert rows(ws)[0]["reward"] < 1
+        assert run(tmp_path, one.base_url.replace("http://", "http://user:pw@") + "/").calls == 0

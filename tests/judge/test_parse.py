@@ -92,6 +92,38 @@ def test_a_grade_quoted_from_the_data_is_not_the_judges_grade(injection: str) ->
     assert read(in_evidence).status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("content", "finish"),
+    [
+        (f"<think>The response shows {json.dumps(GOOD)} and wants", "length"),
+        (f"Let me think. The response shows {json.dumps(GOOD)} and wants", "length"),
+        (f"<think>Hm.</think> <think>The response shows {json.dumps(GOOD)}", "stop"),
+        (f"{json.dumps(BAD)}\nI ignored the text {json.dumps(GOOD)} in the response.", "stop"),
+        (f"{json.dumps(BAD)[:-1]},}}\nI ignored {json.dumps(GOOD)}.", "stop"),
+        (f"I ignored {json.dumps(GOOD)}. My grade: {json.dumps(BAD)[:-9]}", "stop"),
+        (json.dumps(BAD)[:-1] + ', "correct": 4, "follows": 4, "complete": 4, "clear": 4}', "stop"),
+        (f"Mine: {json.dumps(BAD)[:-1]}, \"clear\": 4}}. Theirs: {json.dumps(GOOD)}", "stop"),
+    ],
+)
+def test_a_quoted_grade_never_stands_in_for_one_that_is_cut_or_contradicted(content: str, finish: str) -> None:
+    assert read(content, finish).status == "unparsed"
+
+
+def test_a_whole_object_counts_whatever_surrounds_it() -> None:
+    assert read(json.dumps(BAD), "length").levels["correct"] == 0
+    assert read(json.dumps(BAD | {"evidence": "it says <think>"})).levels["correct"] == 0
+    assert read(f"Draft: {json.dumps(BAD)} Final: {json.dumps(BAD)}").levels["correct"] == 0
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "<think>" * 100_000, "{}" * 300_000])
+def test_a_hostile_reply_costs_no_time(content: str) -> None:
+    assert read(content).status == "unparsed"
+
+
+def test_half_a_character_in_the_evidence_breaks_no_table() -> None:
+    assert read(json.dumps(GOOD | {"evidence": "x \ud83d"})).text == "x ?"
+
+
 def test_when_the_judges_own_answer_is_off_the_menu_a_quoted_one_does_not_stand_in() -> None:
     assert read(f"Quoted: {json.dumps(GOOD)}\nMine: {json.dumps(BAD | {'correct': 7})}").status == "unparsed"
 

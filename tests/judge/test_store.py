@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sqlite3
 import subprocess
@@ -51,6 +52,24 @@ def test_it_is_durable_long_before_it_is_closed(tmp_path: Path) -> None:
         assert "k" in store.usage(path)
 
 
+def test_a_writer_that_dies_of_anything_is_an_error(tmp_path: Path) -> None:
+    def put_until_told() -> None:
+        with store.Store(tmp_path / "j.sqlite") as open_store:
+            for _ in range(250):
+                open_store.put(dataclasses.replace(LINE, tokens_in=2**63))
+                time.sleep(0.02)
+
+    begun = time.monotonic()
+    with pytest.raises(WorkspaceError, match="cannot be read or written"):
+        put_until_told()
+    assert time.monotonic() - begun < 4, "the caller is told long before the end"
+
+
+def test_an_error_in_the_last_batch_is_told_when_the_store_closes(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError), store.Store(tmp_path / "j.sqlite") as open_store:
+        open_store.put(dataclasses.replace(LINE, tokens_in=2**63))
+
+
 def test_a_damaged_store_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "judgements.sqlite"
     path.write_bytes(b"not a data base at all" * 100)
@@ -61,12 +80,11 @@ def test_a_damaged_store_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 
 def test_the_key_knows_what_was_asked_and_nothing_else() -> None:
-    key = store.key_of("m", {"temperature": 0}, "r", 1, "text")
-    assert key == store.key_of("m", {"temperature": 0}, "r", 1, "text")
-    others = [("n", {"temperature": 0}, "r", 1, "text"), ("m", {"temperature": 1}, "r", 1, "text")]
-    others += [("m", {"temperature": 0}, "s", 1, "text"), ("m", {"temperature": 0}, "r", 2, "text")]
-    others += [("m", {"temperature": 0}, "r", 1, "texts")]
-    assert len({key, *(store.key_of(*other) for other in others)}) == 6
+    asked = ("m", "http://a/v1", {"temperature": 0}, "r", 1, "text")
+    assert store.key_of(*asked) == store.key_of(*asked)
+    changed = ("n", "http://b/v1", {"temperature": 1}, "s", 2, "texts")
+    others = [(*asked[:i], changed[i], *asked[i + 1 :]) for i in range(len(asked))]
+    assert len({store.key_of(*one) for one in (asked, *others)}) == 7
 
 
 def slow(*_: object) -> Answer:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
+from curate import output
 from curate.errors import WorkspaceError
+from curate.judge import LOCAL_NOTE
 from curate.report.funnel import Funnel, Step, render
 
 if TYPE_CHECKING:
@@ -52,6 +54,22 @@ def test_a_reason_from_data_stays_inert_and_on_its_line(name: str) -> None:
     shown = [line.plain for line in render(Funnel((Step(name, "rows", 1, {name: 1}),)), 80)]
     assert len(shown) == 2
     assert not any(mark in "".join(shown) for mark in "\x1b\n\u202e")
+
+
+def test_a_step_that_is_out_of_date_says_what_to_run() -> None:
+    stale = Step("responses", "responses", 330_000, {"unknown": 330_000}, "label", stale=True)
+    wide = [line.plain for line in render(Funnel((stale,)), 80)]
+    assert wide[0].endswith("responses  out of date: run `curate label`")
+    narrow = [line.plain for line in render(Funnel((stale,)), 40)]
+    assert narrow[1] == "  out of date: run `curate label`"
+
+
+def test_a_funnel_that_is_not_balanced_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = Step("dropped", "conversations", 1, {})
+    output.funnel(Funnel(tuple(lost if step.name == "dropped" else step for step in STEPS)))
+    assert "warning: the funnel is not balanced" in capsys.readouterr().err
+    output.funnel(Funnel(STEPS))
+    assert capsys.readouterr().err == ""
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(-3, 3), st.integers(0, 99), st.integers(-3, 3))
@@ -108,6 +126,46 @@ def test_a_second_ingest_adds_to_the_same_funnel(
     steps = {step.name: step for step in curate.funnel(tmp_path / "ws").steps}
     assert (steps["records"].count, steps["conversations"].count) == (5, 3)
     assert steps["rejected"].reasons == {"unknown_shape": 2}
+
+
+def test_what_a_second_ingest_makes_out_of_date_is_marked(
+    tmp_path: Path, chat: Callable[..., dict[str, Any]], dump: Callable[[Path, list[Any]], Path]
+) -> None:
+    ws = tmp_path / "ws"
+
+    def stale() -> set[str]:
+        funnel = curate.funnel(ws)
+        assert funnel.balanced
+        return {step.stage for step in funnel.steps if step.stale}
+
+    answer = "A long answer to a question that is kept."
+    curate.run([dump(tmp_path / "1.json", [chat("Why?", answer, model="gpt-4")])], ws, tmp_path / "out", quiet=True)
+    assert stale() == set()
+    assert curate.funnel(ws).note == LOCAL_NOTE
+    curate.ingest([dump(tmp_path / "2.json", [chat("How?", f"{answer}!", model="gpt-4")])], ws, quiet=True)
+    assert stale() == {"clean", "label", "dedup", "score", "export"}
+    for number, stage in enumerate((curate.clean, curate.label, curate.dedup, curate.score)):
+        stage(ws, quiet=True)
+        assert len(stale()) == 4 - number
+    curate.label(ws, assume="gpt-3.5", quiet=True)
+    assert stale() == {"export"}
+    curate.export(ws, tmp_path / "out", quiet=True)
+    assert stale() == set()
+    curate.label(ws, assume="human", quiet=True)
+    assert stale() == {"export"}, "made from labels that are no more"
+
+
+def test_responses_weighed_without_a_reward_have_a_step(
+    tmp_path: Path, chat: Callable[..., dict[str, Any]], dump: Callable[[Path, list[Any]], Path]
+) -> None:
+    records = [chat(f"Why {word}?", f"A long answer about {word}.", model="gpt-4") for word in ("stone", "river")]
+    ws = tmp_path / "ws"
+    curate.ingest([dump(tmp_path / "dump.json", records)], ws, quiet=True)
+    curate.label(ws, quiet=True)
+    curate.score(ws, limit=1, quiet=True)
+    curate.export(ws, tmp_path / "out", quiet=True)
+    (step,) = (step for step in curate.funnel(ws).steps if step.name == "fallback")
+    assert (step.count, step.unit, step.reasons) == (1, "responses", {"no reward, weighed by class": 1})
 
 
 def test_a_folder_that_is_no_workspace_has_no_funnel(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 import curate
 from curate.errors import CurateError, WorkspaceError
+from curate.judge import LOCAL_NOTE
 from curate.report.histogram import Group, Histogram, render
 from curate.schema import TABLES
 from curate.workspace import Workspace, fingerprint
@@ -30,7 +31,7 @@ SCORES = Histogram(
     bins=tuple((float(value), float(value)) for value in range(1, 11)),
     groups=(
         Group("gpt-4", (0, 0, 0, 0, 5, 31, 120, 309, 187, 248), 37, 8.551, 8.0),
-        Group("gpt-3.5", (1, 20, 40, 349, 600, 1100, 937, 617, 420, 116), 0, 6.375, 6.0),
+        Group("gpt-3.5", (1, 20, 40, 349, 600, 1100, 937, 617, 420, 116), 0, 6.375, 6.0, skipped=65_710),
         Group("unknown", (0,) * 10, 12, None, None),
     ),
 )
@@ -58,7 +59,7 @@ def test_without_blocks_everything_is_ascii() -> None:
 
 
 def test_no_value_is_a_dot_and_a_small_share_is_a_small_number() -> None:
-    last = lines(SCORES, 80)[-4]
+    last = lines(SCORES, 80)[-5]
     assert last.split() == ["1", "·", "0.0", "·"]
 
 
@@ -75,6 +76,14 @@ def test_one_group_fills_the_width() -> None:
     assert max(line.count("█") for line in shown) == 80 - len("unscored") - 9
 
 
+def test_a_name_and_its_number_may_use_the_whole_cell() -> None:
+    names = ("gpt-4", "gpt-3.5", "unknown")
+    groups = tuple(Group(name, (65_710,), 0, 0.5, 0.5) for name in names)
+    header = lines(Histogram("reward", "class", (), ((0.0, 1.0),), groups), 80)[2]
+    assert [part in header for part in ("gpt-4 n=65,710", "gpt-3.5 n=65,710", "unknown n=65,710")] == [True] * 3
+    assert header.count("%") == 3
+
+
 def test_all_groups_share_one_scale() -> None:
     groups = (Group("big", (50, 50), 0, 0.5, 0.5), Group("small", (0, 2), 0, 0.8, 0.8))
     top, bottom = lines(Histogram("reward", "class", (), ((0.0, 0.5), (0.5, 1.0)), groups), 100)[3:5]
@@ -83,8 +92,8 @@ def test_all_groups_share_one_scale() -> None:
 
 
 def test_the_local_judge_is_never_taken_for_an_llm() -> None:
-    shown = lines(Histogram("reward", "class", ("local",), (), ()), 80)
-    assert "not an LLM judge" in shown[1]
+    shown = lines(Histogram("reward", "class", ("local",), (), (), LOCAL_NOTE), 80)
+    assert " ".join(shown[1:3]) == LOCAL_NOTE
 
 
 def test_nothing_scored_is_said_in_words() -> None:
@@ -161,9 +170,35 @@ def test_unscored_are_counted_and_skipped_are_not(workspace: Callable[..., Works
         reward=[0.6, None, None, None, None],
         status=["ok", "failed", "unparsed", "skipped", "skipped"],
     )
-    (group,) = curate.hist(ws.path, column="score", by="model").groups
-    assert (group.name, group.scored, group.unscored) == ("a", 1, 2)
+    found = curate.hist(ws.path, column="score", by="model")
+    group, skipped = found.groups
+    assert (group.name, group.scored, group.unscored, group.skipped) == ("a", 1, 2, 1)
     assert (group.mean, group.median) == (7.0, 7.0)
+    assert (skipped.name, skipped.scored, skipped.unscored, skipped.skipped) == ("b", 0, 0, 1)
+    shown = lines(found, 80)
+    assert shown[-1].split() == ["skipped", "1", "1"]
+    assert "a n=3" in shown[2]
+    assert "b n=0" in shown[2]
+
+
+def test_scores_from_0_to_1_are_binned_like_rewards(workspace: Callable[..., Workspace]) -> None:
+    values = [1.0, 0.95, 1.0]
+    ws = scored(workspace(*rows("a", "a", "a")), score=values, reward=values, judge=["local"] * 3)
+    found = curate.hist(ws.path, column="score", by="model")
+    assert found.bins == tuple((number / 10, (number + 1) / 10) for number in range(10)), "and no 0.30000000000000004"
+    assert found.note == LOCAL_NOTE
+
+
+def test_only_the_local_judge_has_a_note(workspace: Callable[..., Workspace]) -> None:
+    ws = scored(workspace(*rows("a")), score=[1.0], reward=[1.0])
+    assert curate.hist(ws.path, by="model").note is None
+
+
+def test_a_table_that_lacks_shards_names_its_stage(workspace: Callable[..., Workspace]) -> None:
+    ws = scored(workspace(*rows("a", "a"), shard_rows=1), score=[1.0, 1.0], reward=[1.0, 1.0])
+    with pytest.raises(WorkspaceError, match="the table `scores` has 1 of 2 shards") as caught:
+        curate.hist(ws.path, by="model")
+    assert caught.value.hint == "run `curate score`"
 
 
 def test_no_score_at_all_is_a_histogram_without_bins(workspace: Callable[..., Workspace]) -> None:
@@ -218,5 +253,6 @@ def test_what_no_stage_has_made_yet_names_the_stage(workspace: Callable[..., Wor
         with pytest.raises(WorkspaceError) as caught:
             curate.hist(ws.path, **options)  # type: ignore[arg-type]
         assert caught.value.hint == f"run `curate {stage}` first"
-    with pytest.raises(CurateError, match="`bins` is 0"):
-        curate.hist(ws.path, bins=0)
+    for bins in (0, 201, 1_000_000):
+        with pytest.raises(CurateError, match=f"`bins` is {bins}"):
+            curate.hist(ws.path, bins=bins)

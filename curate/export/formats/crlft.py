@@ -79,7 +79,7 @@ def write(job: Job) -> None:
     template = job.template.jinja
     schema = TEXT if job.encoder is None else TOKENS
     facts = {**job.facts, "chat_template_sha256": sha256(template.encode()).hexdigest()}
-    stamped = schema.with_metadata({"curate": json.dumps(facts, sort_keys=True)})
+    stamped = schema.with_metadata({"curate": json.dumps(facts, sort_keys=True, allow_nan=False)})
     data = job.folder / "data"
     data.mkdir()
 

@@ -39,7 +39,8 @@ SCHEMA = pa.schema(
 def write(job: Job) -> None:
     """Write `NAME.<epoch>.parquet` for each epoch."""
     model = json.dumps({"model_type": job.template.name})
-    schema = SCHEMA.with_metadata({"metadata_json": model, "curate": json.dumps(job.facts, sort_keys=True)})
+    facts = json.dumps(job.facts, sort_keys=True, allow_nan=False)
+    schema = SCHEMA.with_metadata({"metadata_json": model, "curate": facts})
     stored = job.store(_tokens)
     for epoch in range(job.epochs):
         with pq.ParquetWriter(job.folder / f"{job.name}.{epoch}.parquet", schema, compression="zstd") as writer:

@@ -1,0 +1,141 @@
+"""What an export was told, checked as far as it can be without a workspace, before anything is done or paid for."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate import reward, rules
+from curate.errors import CurateError, did_you_mean
+from curate.export import conditions as condition_rules
+from curate.export import folder, formats, templates
+from curate.export.tokenise import load as load_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from curate.export.templates import Template
+    from curate.export.tokenise import Encoder
+    from curate.reward import Weights
+    from curate.rules import RuleSet
+
+# What to do with a response without a class: train on it under its own condition, drop its
+# conversation, or train nothing on it.
+UNLABELLED = ("keep", "drop", "mask")
+# What to do with a response without a reward, where rewards count: weigh it by its class alone,
+# drop its conversation, or train nothing on it.
+FALLBACKS = ("coarse", "drop", "mask")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An export that may begin.
+
+    Attributes:
+        writer: The module of the format.
+        template: How conversations become text.
+        encoder: Set when token ids are written.
+        weighting: One of `reward.WEIGHTINGS`; `auto` is settled by the scores.
+        flags: Cleaning rules by name: `drop` or `keep`.
+        flags_given: Whether the user named any of them.
+    """
+
+    writer: Any
+    template: Template
+    encoder: Encoder | None
+    conditions: RuleSet
+    weights: Weights
+    weighting: str
+    beta: float | None
+    mix: float
+    fallback: str
+    unlabelled: str
+    flags: dict[str, str]
+    flags_given: bool
+
+
+def known_formats() -> list[str]:
+    """The names of the export formats: one file each in `curate/export/formats`."""
+    names = (path.stem for folder in formats.__path__ for path in Path(folder).glob("*.py"))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+
+def check(
+    workspace: str | Path,
+    out: str | Path,
+    *,
+    format: str = "crlft",
+    weighting: str = "auto",
+    beta: float | None = None,
+    mix: float = 0.5,
+    fallback: str = "coarse",
+    unlabelled: str = "keep",
+    tokenizer: str | None = None,
+    template: str = "openchat_v3.2_mistral",
+    max_length: int | None = None,
+    epochs: int = 1,
+    seed: int = 0,
+    name: str = "train",
+    conditions: str = "conditions.toml",
+    weights: str = "weights.toml",
+    clean: str = "clean.toml",
+    keep_flagged: Sequence[str] = (),
+    drop_flagged: Sequence[str] = (),
+) -> Plan:
+    """Refuse what `export` would refuse whatever the workspace holds; it need not exist yet.
+
+    Args and defaults are those of `export`.
+
+    Raises:
+        CurateError: Wrong options, or a folder that is not ours.
+    """
+    folder.check_outside(Path(out).resolve(), Path(workspace).resolve())
+    folder.earlier(Path(out).resolve())
+    for option, value, known in (
+        ("weighting", weighting, reward.WEIGHTINGS),
+        ("unlabelled", unlabelled, UNLABELLED),
+        ("fallback", fallback, FALLBACKS),
+        ("export format", format, known_formats()),
+    ):
+        if value not in known:
+            raise CurateError(f"unknown {option} `{value}`", hint=did_you_mean(value, known))
+    if not re.fullmatch(r"\w+", name, re.ASCII):
+        raise CurateError(f"`{name}` cannot be a file prefix", hint="use letters, digits and underscores")
+    if epochs < 1:
+        raise CurateError(f"`epochs` is {epochs}, it must be above 0")
+    if beta is not None and not (math.isfinite(beta) and beta > 0):
+        raise CurateError(f"`beta` is {beta}, it must be above 0", hint="0.434 spans 10:1 between best and worst")
+    if not 0 <= mix <= 1:
+        raise CurateError(f"`mix` is {mix}, it must be between 0 (rewards only) and 1 (classes only)")
+    chat = templates.find(template)
+    writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
+    if writer.NEEDS_TOKENIZER and tokenizer is None:
+        raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    return Plan(
+        writer=writer,
+        template=chat,
+        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length),
+        conditions=condition_rules.load(conditions),
+        weights=reward.read_weights(weights),
+        weighting=weighting,
+        beta=beta,
+        mix=mix,
+        fallback=fallback,
+        unlabelled=unlabelled,
+        flags=_flags(clean, keep_flagged, drop_flagged),
+        flags_given=bool(keep_flagged or drop_flagged),
+    )
+
+
+def _flags(clean_file: str, keep_flagged: Sequence[str], drop_flagged: Sequence[str]) -> dict[str, str]:
+    verdicts = {rule.name: str(rule.verdict) for rule in rules.load(clean_file, "clean", check_cases=False).rules}
+    for name in (*keep_flagged, *drop_flagged):
+        if name not in verdicts:
+            raise CurateError(f"no cleaning rule `{name}`", where=clean_file, hint=did_you_mean(name, verdicts))
+    if both := set(keep_flagged) & set(drop_flagged):
+        raise CurateError(f"`{min(both)}` is to be kept and dropped at once", hint="name it once")
+    return verdicts | dict.fromkeys(keep_flagged, "keep") | dict.fromkeys(drop_flagged, "drop")
