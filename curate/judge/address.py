@@ -48,6 +48,15 @@ def public(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
+def identity(url: str) -> str:
+    """What tells servers apart where the same model name may mean another model.
+
+    As `public`; of a server on this machine or network only the host, because its port changes from one
+    start to the next.
+    """
+    return (urlsplit(url).hostname or "") if is_local(url) else public(url)
+
+
 def api_key() -> str | None:
     """`OPENAI_API_KEY` without blanks around it; None = not set.
 

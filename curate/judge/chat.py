@@ -11,7 +11,7 @@ import polars as pl
 from curate.errors import CurateError, JudgeError, PartlyDoneError
 from curate.judge import ScoreResult, parse, prompt
 from curate.judge import rubric as rubrics
-from curate.judge.address import OPENAI, address, is_local, public
+from curate.judge.address import OPENAI, address, identity, is_local
 from curate.judge.client import Ask, Client, sampling
 from curate.judge.cost import EXPECTED_REPLY, Budget, Estimate, money, tokens_of
 from curate.judge.rubric import TOP_LEVEL
@@ -85,10 +85,10 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     model = request.model.removeprefix("openai/") if base_url is None else request.model
     if request.max_cost is not None and request.price is None:
         raise CurateError("`max_cost` needs a price", hint="add --price IN,OUT in dollars per million tokens")
-    server, rubric = public(base_url or OPENAI), rubrics.load(request.rubric)
-    plan = Plan(ws, model, server, rubric, sampling(base_url), sample(ws, request.limit, request.seed))
+    url, rubric = base_url or OPENAI, rubrics.load(request.rubric)
+    plan = Plan(ws, model, identity(url), rubric, sampling(base_url), sample(ws, request.limit, request.seed))
     path = ws.path / "judgements.sqlite"
-    free = is_local(server) or request.price == (0, 0)
+    free = is_local(url) or request.price == (0, 0)
     price = request.price or ((0.0, 0.0) if free else None)
     before = set(usage(path))
     wanted, estimate = _estimate(plan, before, price)

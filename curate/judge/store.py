@@ -65,7 +65,7 @@ def key_of(model: str, address: str, sampling: dict[str, Any], rubric: str, prom
 
     Args:
         model: Name of the model.
-        address: The server, as `public` shows it: the same name may be another model elsewhere.
+        address: The server's `identity`: the same name may be another model elsewhere.
         sampling: Parameters sent with the request.
         rubric: Fingerprint of the rubric.
         prompt_version: Version of the prompt's wording.

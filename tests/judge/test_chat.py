@@ -31,6 +31,11 @@ def run(path: Path, base_url: str, **options: Any) -> Any:
     return curate.score(path, judge="m", base_url=base_url, quiet=True, **{"concurrency": 4, **options})
 
 
+def named(base_url: str) -> str:
+    """The same server under another name."""
+    return base_url.replace("127.0.0.1", "localhost")
+
+
 def test_scores_every_response_with_reward_score_and_evidence(tmp_path: Path) -> None:
     ws = workspace(tmp_path, questions(3), questions(2, 3))
     with serve(lambda *_: good(follows=2)) as server:
@@ -152,7 +157,7 @@ def test_being_busy_costs_no_attempt_and_holds_everyone(tmp_path: Path) -> None:
     with serve(lambda _, count: error(429, "slow down", **busy) if count % 2 else good()) as server:
         assert run(tmp_path, server.base_url).statuses["ok"] == 8
     with serve(lambda _, count: error(503) if count < 8 else good()) as server:
-        assert run(tmp_path, server.base_url).calls == 8
+        assert run(tmp_path, named(server.base_url)).calls == 8
 
 
 @pytest.mark.parametrize(
@@ -400,6 +405,14 @@ def test_the_same_model_name_on_another_server_is_another_judge(tmp_path: Path) 
     ws = workspace(tmp_path, questions(1))
     with serve(lambda *_: good()) as one, serve(lambda *_: good(correct=0)) as other:
         run(tmp_path, one.base_url)
-        assert run(tmp_path, other.base_url).calls == 1
+        assert run(tmp_path, named(other.base_url)).calls == 1
         assert rows(ws)[0]["reward"] < 1
         assert run(tmp_path, one.base_url.replace("http://", "http://user:pw@") + "/").calls == 0
+
+
+def test_a_server_of_ones_own_is_the_same_on_another_port(tmp_path: Path) -> None:
+    workspace(tmp_path, questions(2))
+    with serve(lambda *_: good()) as server:
+        assert run(tmp_path, server.base_url).calls == 2
+    with serve(lambda *_: good()) as restarted:
+        assert run(tmp_path, restarted.base_url).calls == 0

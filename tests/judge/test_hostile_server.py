@@ -119,7 +119,7 @@ def test_a_key_with_a_line_end_works_and_a_broken_one_is_never_shown(
     for key in ("sk-very\nsecret", "sk-verysecrét", "sk-very secret", "“sk-verysecret”"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
         with pytest.raises(JudgeError, match="holds characters that no key has") as caught:
-            run(tmp_path, "http://127.0.0.1:9/v1")
+            run(tmp_path, "http://localhost:9/v1")
         assert "secr" not in str(caught.value)
 
 
