@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # C0 and C1 controls, line separators, and the bidirectional marks that can reorder a line on screen.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
-Advance = "Callable[[int], None]"
-
 
 def plain(text: str, limit: int | None = None) -> str:
     """Text from data, made inert for a terminal: one line, control characters become `?`, cut to `limit`."""

@@ -6,7 +6,8 @@ import sys
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from curate.console import Talk, plain, print_json, stdout, unicode_stdout
+from curate.console import plain, print_json, stdout, unicode_stdout
+from curate.errors import GateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,12 +52,19 @@ def hist(histogram: Any) -> None:
 
 
 def funnel(funnel: Any) -> None:
-    """A funnel as wide as the terminal; one that lost something is no result to trust."""
+    """A funnel as wide as the terminal.
+
+    Raises:
+        GateError: It lost something, and is no result to trust.
+    """
     from curate.report.funnel import render
 
     _lines(lambda width, _: render(funnel, width))
     if not funnel.balanced:
-        Talk().warn("the funnel is not balanced: conversations are neither exported nor dropped, or counted twice")
+        raise GateError(
+            "the funnel is not balanced: conversations are neither exported nor dropped, or counted twice",
+            hint="run `curate export` again; if it stays so, ingest the dumps into a new workspace",
+        )
 
 
 def export(result: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import curate
 from curate import output
-from curate.errors import WorkspaceError
+from curate.errors import GateError, WorkspaceError
 from curate.judge import LOCAL_NOTE
 from curate.report.funnel import Funnel, Step, render
 
@@ -64,12 +64,13 @@ def test_a_step_that_is_out_of_date_says_what_to_run() -> None:
     assert narrow[1] == "  out of date: run `curate label`"
 
 
-def test_a_funnel_that_is_not_balanced_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_funnel_that_is_not_balanced_fails_the_gate_after_it_was_shown(capsys: pytest.CaptureFixture[str]) -> None:
     lost = Step("dropped", "conversations", 1, {})
-    output.funnel(Funnel(tuple(lost if step.name == "dropped" else step for step in STEPS)))
-    assert "warning: the funnel is not balanced" in capsys.readouterr().err
+    with pytest.raises(GateError, match="the funnel is not balanced") as error:
+        output.funnel(Funnel(tuple(lost if step.name == "dropped" else step for step in STEPS)))
+    assert error.value.exit_code == 1
+    assert "exported" in capsys.readouterr().out
     output.funnel(Funnel(STEPS))
-    assert capsys.readouterr().err == ""
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(-3, 3), st.integers(0, 99), st.integers(-3, 3))
