@@ -11,7 +11,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -22,6 +22,17 @@ MESSAGE = pa.struct(
         pa.field("model", pa.string()),
         pa.field("name", pa.string()),
         pa.field("tool_calls", pa.string()),
+        pa.field("weight", pa.float32()),
+    ]
+)
+HIT = pa.struct([pa.field("turn", pa.int32(), nullable=False), pa.field("rule", pa.string(), nullable=False)])
+# `begin` and `end` count characters of the message's content.
+SPAN = pa.struct(
+    [
+        pa.field("turn", pa.int32(), nullable=False),
+        pa.field("begin", pa.int32(), nullable=False),
+        pa.field("end", pa.int32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
     ]
 )
 ASPECT = pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("score", pa.float32())])
@@ -77,10 +88,14 @@ TABLES = {
                     "messages",
                     _list(MESSAGE),
                     "the turns: `role` (system, user, assistant, tool), `content`, `model` and `name` of the "
-                    "speaker where the record states them, `tool_calls` as JSON",
+                    "speaker where the record states them, `tool_calls` as JSON, `weight` in the loss where the record "
+                    "states it",
                 ),
                 Column("content_hash", pa.string(), "32 hex digits, BLAKE2b-128 of the canonical messages"),
                 Column("edits", _list(pa.string()), "what ingest normalised"),
+                Column("marks", _list(pa.string()), "what the record says of itself: toxic, redacted, verified …"),
+                Column("rank", pa.int32(), "place among the answers ranked in one record; 1 = best", nullable=True),
+                Column("joined_rows", _list(pa.int64()), "further records of the file whose turns were joined to it"),
             ),
         ),
         Table(
@@ -90,7 +105,12 @@ TABLES = {
             columns=(
                 Column("source_file", pa.string(), "file as given on the command line"),
                 Column("source_row", pa.int64(), "0-based position of the record in its file"),
-                Column("byte_offset", pa.int64(), "where the record begins in the (decompressed) file"),
+                Column(
+                    "byte_offset",
+                    pa.int64(),
+                    "where the record begins in the (decompressed) file; null = a row of a table",
+                    nullable=True,
+                ),
                 Column("reason", pa.string(), "one word: truncated, invalid_json, empty …"),
                 Column("detail", pa.string(), "what exactly is wrong"),
                 Column("raw", pa.string(), "the record itself, first 64 kB; invalid bytes as \\xNN"),
@@ -104,6 +124,8 @@ TABLES = {
                 Column("key", pa.uint64(), "the conversation"),
                 Column("rules", _list(pa.string()), "cleaning rules that fired"),
                 Column("unknown", _list(pa.string()), "rules whose answer was null"),
+                Column("turns", _list(HIT), "which message a rule about single messages fired on"),
+                Column("redact", _list(SPAN), "what `--redact` found and every later stage replaces"),
             ),
         ),
         Table(
@@ -116,6 +138,17 @@ TABLES = {
                 Column("class", pa.string(), "gpt-4, gpt-3.5, human …; null = unknown", nullable=True),
                 Column("rule", pa.string(), "the rule that decided", nullable=True),
                 Column("evidence", pa.string(), "the values that the rule saw", nullable=True),
+                Column("conflicts", _list(pa.string()), "evidence that speaks against the class"),
+            ),
+        ),
+        Table(
+            "tasks",
+            stage="label",
+            rows="one per conversation",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("task", pa.string(), "maths, code, reasoning … or other"),
+                Column("rule", pa.string(), "the rule that decided; null = none did", nullable=True),
             ),
         ),
         Table(

@@ -92,6 +92,12 @@ class Workspace:
                 where=self._manifest,
                 hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
             )
+        if schema < SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"the workspace has schema version {schema}, this curate writes {SCHEMA_VERSION}",
+                where=self._manifest,
+                hint="ingest the dumps into a new workspace; copy `judgements.sqlite` there if there is one: it is paid for",
+            )
         if not create:
             self._require_whole()
 
@@ -301,7 +307,7 @@ def _is_manifest(value: object) -> bool:
     stages = value.get("stages", {}) if isinstance(value, dict) else None
     if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
         return False
-    run_keys = {"plan", "options", "files", "shards", "conversations", "rejects"}
+    run_keys = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
     return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(
         isinstance(entry, dict) for stage, entry in stages.items() if stage != "ingest"
     )

@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
-import gc
-from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from curate.console import Talk
-from curate.errors import WorkspaceError
-from curate.ingest.plan import Input, plan
-from curate.ingest.stream import Position, Record, Reject, read
-from curate.ingest.table import Shard
-from curate.schema import TABLES
-from curate.workspace import Workspace, fingerprint
+from curate.errors import CurateError, WorkspaceError, did_you_mean
+from curate.ingest.plan import plan
+from curate.ingest.run import Run
+from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import pyarrow as pa
-
-VERSION = 1
-PROGRESS_BYTES = 1 << 20
+# Our names for what `columns` may find.
+COLUMNS = ("user", "assistant", "system", "model", "id", "created_at", "language", "task", "messages")
 
 
 @dataclass
 class IngestResult:
-    """What an ingest did.
+    """What an ingest did; records + split = conversations + rejects + joined.
 
     Attributes:
         files: Files read now.
+        formats: The format of each one's first records.
         known: Files that the workspace had already.
+        prompts: Files with prompts whose answers lie in others, and how many they have.
+        skipped: Files of folders and globs that hold nothing for us, and why.
+        records: Records read.
         conversations: Rows added.
+        split: Conversations and rejects above one for each record.
+        joined: Records whose turns were joined to another's.
+        fragments: How many records were `joined` as fragments, how many of these repeated the turns before them
+            (`overlapping`), and how many begin with an answer whose question is nowhere (`orphaned`).
+        edits: Conversations by what was normalised in them.
         rejects: Records set aside, by reason.
         truncated: What is known of files that are cut off: where, and in which record.
     """
 
     files: list[str] = field(default_factory=list)
+    formats: dict[str, str | None] = field(default_factory=dict)
     known: list[str] = field(default_factory=list)
+    prompts: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    records: int = 0
     conversations: int = 0
+    split: int = 0
+    joined: int = 0
+    fragments: dict[str, int] = field(default_factory=dict)
+    edits: dict[str, int] = field(default_factory=dict)
     rejects: dict[str, int] = field(default_factory=dict)
     truncated: list[str] = field(default_factory=list)
-
-
-class _Cursor(NamedTuple):
-    """Where the next shard begins: number of the file, place in it, records seen in all files."""
-
-    file: int = 0
-    offset: int = 0
-    row: int = 0
-    seen: int = 0
 
 
 def ingest(
@@ -61,203 +61,93 @@ def ingest(
     *,
     source: str | None = None,
     format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    prompts: Iterable[str | Path] = (),
+    branches: str = "current",
+    fragments: str = "join",
     limit: int | None = None,
     quiet: bool = False,
 ) -> IngestResult:
     """Read dumps into a workspace; called again, it adds the files that are not there yet.
 
     Args:
-        paths: Files, globs, folders, or `-` for stdin; plain, gzip or zstd.
+        paths: Files, globs, folders, or `-` for stdin; JSON, JSON Lines, Parquet, CSV, TSV and share pages, text also
+            with gzip or zstd, and all of it in a .zip.
         workspace: Folder of the workspace; made when it does not exist.
         source: Name of the data set; without it each file's own name.
         format: Name of the input format; without it, detected record by record.
+        columns: Which column holds what, for tables of any kind: our names (`COLUMNS`) to theirs.
+        prompts: Files with the prompts of answers that come without, such as FastChat's `question.jsonl` or the input
+            of an OpenAI batch; they may stand among `paths` as well, and `question.jsonl` is also found by itself.
+        branches: Of a conversation that branches, the `current` one or `all`, each as a conversation of its own.
+        fragments: `join` conversations that a dump has in pieces (`X_0`, `X_5`, …), or `keep` the pieces.
         limit: Read no more than this many records.
         quiet: Say nothing but warnings.
 
     Raises:
-        InputError: Nothing to read, a file that is not JSON or has no record of a known shape, or
-            a file that changed since it was ingested. Nothing is written then.
+        CurateError: An option that cannot be.
+        InputError: Nothing to read, a file that has no record of a known shape, or a file that changed since it was
+            ingested. Nothing is written then.
         WorkspaceError: The workspace is locked, newer, or cannot be written.
     """
+    options = {
+        "source": source,
+        "format": _format(format, columns),
+        "columns": dict(columns) if columns else None,
+        "prompts": [str(path) for path in prompts],
+        "branches": branches,
+        "fragments": fragments,
+        "limit": limit,
+    }
+    _check(options)
     talk = Talk(quiet=quiet)
     ws = Workspace(workspace, create=True)
-    options = {"source": source, "format": format, "limit": limit}
     runs = _runs(ws)
     earlier = [{**file, "options": run["options"]} for run in runs for file in run["files"]]
-    inputs, known = plan([str(path) for path in paths], options, earlier)
-    result = IngestResult([item.source.file for item in inputs], known)
-    if not inputs:
-        talk.say(f"nothing new: the workspace has {'this file' if len(known) == 1 else 'these files'} already")
+    found = plan([str(path) for path in paths], options, earlier)
+    for file, why in found.skipped.items():
+        talk.warn(f"left out `{file}`: {why}")
+    result = IngestResult(
+        files=[item.source.file for item in found.inputs],
+        formats={item.source.file: item.format for item in found.inputs},
+        known=found.known,
+        prompts={file: entry["prompts"] for file, entry in found.prompts.items()},
+        skipped=found.skipped,
+    )
+    if not found.inputs:
+        many = "this file" if len(found.known) == 1 else "these files"
+        talk.say(f"nothing new: the workspace has {many} already")
         return result
     with ws.lock():
         if _runs(ws) != runs:  # stdin may keep us looking for a long time
             what = "another ingest has added to this workspace meanwhile"
             raise WorkspaceError(what, where=ws.path, hint="run the same command again")
-        _Run(ws, inputs, runs, options, talk).run(result)
+        entry = Run(ws, found, runs, options, talk).run()
+    for name in ("records", "conversations", "split", "joined", "fragments", "edits", "rejects", "truncated"):
+        setattr(result, name, entry[name])
+    for line in result.truncated:
+        talk.warn(line)
     return result
+
+
+def _format(format: str | None, columns: Mapping[str, str] | None) -> str | None:
+    return "columns" if columns and format is None else format
+
+
+def _check(options: dict[str, Any]) -> None:
+    for name, choices in (("branches", ("current", "all")), ("fragments", ("join", "keep"))):
+        if options[name] not in choices:
+            raise CurateError(f"`{name}` is `{options[name]}`", hint=did_you_mean(options[name], choices))
+    columns = options["columns"]
+    if columns is None:
+        return
+    if options["format"] != "columns":
+        raise CurateError("`columns` goes with the format `columns` only", hint="leave --format out")
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise CurateError(f"`columns` names `{unknown[0]}`", hint=did_you_mean(unknown[0], COLUMNS))
 
 
 def _runs(ws: Workspace) -> list[dict[str, Any]]:
     """The ingests that have finished, in order."""
     runs: list[dict[str, Any]] = ws.manifest.get("stages", {}).get("ingest", [])
     return runs
-
-
-class _Run:
-    """One pass over new files: this thread reads, another writes the shards that are full."""
-
-    def __init__(
-        self, ws: Workspace, inputs: list[Input], runs: list[dict[str, Any]], options: dict[str, Any], talk: Talk
-    ) -> None:
-        self.ws = ws
-        self.inputs = inputs
-        self.runs = runs
-        self.options = options
-        self.talk = talk
-        self.plan = fingerprint(VERSION, [item.source.identity for item in inputs], options)
-        self.first = runs[-1]["shards"][1] if runs else 0
-        self.pending: Future[None] | None = None
-        self.warnings: list[str] = []
-
-    def run(self, result: IngestResult) -> None:
-        key = sum(run["conversations"] for run in self.runs)
-        index, cursor, key = self.resume(key)
-        sizes = [item.source.bytes for item in self.inputs]
-        total = None if None in sizes else sum(size or 0 for size in sizes)
-        with _no_garbage_collection(), ThreadPoolExecutor(1) as writer, self.talk.progress("ingest", total) as advance:
-            shard = Shard(index, key)
-            for place, item, record in self.records(cursor, advance) if cursor else ():
-                if shard.full:
-                    self.close(writer, shard, place)
-                    shard = Shard(shard.index + 1, shard.key + len(shard.conversations))
-                self.add(shard, item, record)
-            if cursor:
-                self.close(writer, shard, None)
-                index = shard.index + 1
-            if self.pending:
-                self.pending.result()
-        self.finish(index, result)
-
-    def resume(self, key: int) -> tuple[int, _Cursor | None, int]:
-        """Number, place and first key of the next shard; no place when all shards are there.
-
-        Shards that an interrupted run over the same files left behind are kept; those of another interrupted
-        run are removed, and what was made from them.
-
-        Raises:
-            WorkspaceError: Another run had finished, but was killed before it could say so.
-        """
-        index = self.first
-        cursor: _Cursor | None = _Cursor()
-        from_pipe = any(item.stream for item in self.inputs)  # it may hold something else this time
-        for shard in [number for number in self.ws.shards("conversations") if number >= self.first]:
-            stamp = self.ws.stamp("conversations", shard)
-            if shard == index and cursor and stamp.get("plan") == self.plan and not from_pipe:
-                cursor = _Cursor(*stamp["next"]) if stamp["next"] else None
-                key += stamp["conversations"]
-                self.warnings += stamp["truncated"]
-                index += 1
-            elif not stamp.get("next"):
-                raise WorkspaceError(
-                    "another ingest has written all its conversations, but was killed before it could record them",
-                    where=self.ws.shard("conversations", shard),
-                    hint="run that ingest again with the same files and options, or use a new workspace",
-                )
-            else:
-                self.talk.warn(f"removed shard {shard}, left behind by another ingest that was interrupted")
-                for table in TABLES:
-                    self.ws.shard(table, shard).unlink(missing_ok=True)
-        if index > self.first:
-            self.talk.say(f"resumed after {index - self.first} finished shards")
-        return index, cursor, key
-
-    def records(
-        self, cursor: _Cursor, advance: Callable[[float], None]
-    ) -> Iterator[tuple[_Cursor, Input, Record | Reject]]:
-        """Every record from the cursor on, with the place before it."""
-        limit = self.options["limit"]
-        seen = cursor.seen
-        for number, item in enumerate(self.inputs):
-            if number < cursor.file:
-                advance(item.source.bytes or 0)
-                continue
-            offset, row = (cursor.offset, cursor.row) if number == cursor.file else (0, 0)
-            told = done = 0
-            with item.open(offset) as stream:
-                for record in read(stream, Position(offset, row, item.mode), item.recognises):
-                    if limit is not None and seen >= limit:
-                        return
-                    yield _Cursor(number, offset, row, seen), item, record
-                    offset, row, seen = record.end, record.row + 1, seen + 1
-                    if offset - told > PROGRESS_BYTES:
-                        told = offset
-                        advance(stream.tell() - done)
-                        done = stream.tell()
-
-    def add(self, shard: Shard, item: Input, record: Record | Reject) -> None:
-        file = item.source.file
-        if isinstance(record, Record):
-            outcome = item.convert(record)
-            if not isinstance(outcome, Reject):
-                shard.add(outcome, self.options["source"] or item.source.name, file, record)
-                return
-            record = outcome
-        if record.reason == "truncated":
-            shard.truncated.append(f"`{file}` is cut off in record {record.row:,}: {record.detail}")
-        shard.reject(file, record)
-
-    def close(self, writer: ThreadPoolExecutor, shard: Shard, following: _Cursor | None) -> None:
-        """Have a full shard compressed and written while the next one is read; never more than one waits."""
-        self.warnings += shard.truncated
-        conversations, rejects, content = shard.tables()
-        stamp = {
-            "fingerprint": content,
-            "plan": self.plan,
-            "next": following,
-            "conversations": len(shard.conversations),
-            "rejects": shard.counts,
-            "truncated": shard.truncated,
-        }
-        if self.pending:
-            self.pending.result()
-        self.pending = writer.submit(self.write, shard.index, conversations, rejects, stamp)
-
-    def write(self, index: int, conversations: pa.Table, rejects: pa.Table, stamp: dict[str, Any]) -> None:
-        self.ws.write("rejects", index, rejects, {"fingerprint": fingerprint(self.plan, index)})
-        self.ws.write("conversations", index, conversations, stamp)
-
-    def finish(self, stop: int, result: IngestResult) -> None:
-        stamps = [self.ws.stamp("conversations", index) for index in range(self.first, stop)]
-        rejects: Counter[str] = Counter()
-        for stamp in stamps:
-            rejects.update(stamp["rejects"])
-        result.conversations = sum(stamp["conversations"] for stamp in stamps)
-        result.rejects = dict(sorted(rejects.items()))
-        result.truncated = self.warnings
-        entry = {
-            "plan": self.plan,
-            "options": self.options,
-            "files": [
-                {"file": item.source.file, "identity": item.source.identity}
-                for item in self.inputs
-            ],
-            "shards": [self.first, stop],
-            "conversations": result.conversations,
-            "rejects": result.rejects,
-            "truncated": result.truncated,
-        }
-        self.ws.record("ingest", [*self.runs, entry])
-        for line in result.truncated:
-            self.talk.warn(line)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Millions of parsed objects and no cycle among them: the cycle collector would only walk them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 
 class Message(NamedTuple):
-    """One turn. `model` and `name` are the speaker's, where the record states them; `tool_calls` is JSON."""
+    """One turn. `model`, `name` and `weight` are null where the record does not state them; `tool_calls` is JSON."""
 
     role: str
     content: str
     model: str | None = None
     name: str | None = None
     tool_calls: str | None = None
+    weight: float | None = None
 
 
 @dataclass(slots=True)
@@ -30,12 +31,22 @@ class Conversation:
     language: str | None = None
     task: str | None = None
     edits: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    rank: int | None = None
+    joined_rows: list[int] = field(default_factory=list)
 
 
 class UnusableError(Exception):
-    """A record that is valid JSON and no conversation: `reason` is one word, `detail` says what exactly."""
+    """A record that is valid JSON and no conversation.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    Args:
+        reason: One word.
+        detail: What exactly is wrong.
+        record: Which of several records that were read together.
+    """
+
+    def __init__(self, reason: str, detail: str, record: int = 0) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.record = record

@@ -3,110 +3,121 @@
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import InputError
-from curate.ingest import formats
-from curate.ingest.conversation import Conversation, UnusableError
-from curate.ingest.sources import STDIN, Source, Stream, expand
+from curate.ingest import companions, formats
+from curate.ingest.companions import Prompts
+from curate.ingest.inputs import Input
+from curate.ingest.parquet import rows
+from curate.ingest.sources import STDIN, Source, expand
 from curate.ingest.stream import Position, Record, Reject, read, sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 HEAD = 1 << 20
 # Records at the head of a file among which one must look like a known format.
 PROBE = 50
 
 
-@dataclass(frozen=True)
-class Input:
-    """A file that was looked at.
+@dataclass
+class Plan:
+    """What an ingest is going to read.
 
     Attributes:
-        source: The file.
-        mode: How its records are laid out, see `stream.sniff`.
-        format: Format of its first records; the others are tried when a record is not one of its.
-        forced: The user named the format: no other is tried.
-        stream: The open stream of stdin, which cannot be opened twice.
+        inputs: New files with conversations.
+        known: Files that the workspace has already.
+        prompts: Identity of each file whose answers lie in others, and how many prompts it has.
+        skipped: Files of folders and globs that hold nothing for us, and why.
     """
 
-    source: Source
-    mode: str
-    format: str | None
-    forced: bool = False
-    stream: Stream | None = None
-
-    @contextmanager
-    def open(self, offset: int) -> Iterator[Stream]:
-        """The decompressed bytes from `offset` on."""
-        with self.stream or self.source.open() as stream:
-            stream.skip(offset)
-            yield stream
-
-    def recognises(self, record: dict[str, Any]) -> bool:
-        """Whether a JSON object is a whole record, and not a piece of one."""
-        if self.forced and self.format:
-            return formats.load(self.format).matches(record)
-        return formats.detect(record) is not None
-
-    def convert(self, record: Record) -> Conversation | Reject:
-        """The record as a conversation with at least one message, or set aside with its reason."""
-        value = record.value
-        try:
-            name = self.format
-            if name is None or not (self.forced or formats.load(name).matches(value)):
-                name = formats.detect(value)
-            if name is None:
-                keys = ", ".join(f"`{key:.40}`" for key in list(value)[:8])
-                raise UnusableError("unknown_shape", f"no format has these keys: {keys}" if keys else "an empty object")
-            conversation = formats.load(name).convert(value)
-            if not conversation.messages:
-                raise UnusableError("empty", "no messages")
-        except UnusableError as error:
-            return record.reject(error.reason, error.detail)
-        return conversation
+    inputs: list[Input] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    prompts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
-def plan(
-    paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str, Any]]
-) -> tuple[list[Input], list[str]]:
-    """The files to read, and those that the workspace has already.
+def plan(paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str, Any]]) -> Plan:
+    """Look at every file.
 
     Args:
         paths: As the user gave them.
-        options: `source`, `format` (None = detect it) and `limit`.
+        options: The arguments of `curate.ingest`.
         known: Files of earlier ingests: `file`, `identity` and the `options` they were read with.
 
     Raises:
         InputError: See `curate.ingest`.
     """
-    format = options["format"]
-    if format is not None:
-        formats.load(format)
+    if options["format"] is not None:
+        formats.load(options["format"])
     earlier = {entry[name]: entry for name in ("file", "identity") for entry in known}
-    new, old = [], []
-    for source in expand(paths):
+    result = Plan()
+    given = Prompts()
+    problem: InputError | None = None
+    for source in [*expand(options["prompts"]), *expand(paths)] if options["prompts"] else expand(paths):
         entry = earlier.get(source.identity) or earlier.get(source.file)
-        if entry is None or source.file == STDIN:
-            new.append(_look(source, format))
+        if entry is not None and source.file != STDIN:
+            _same(source, entry, options)
+            result.known.append(source.file)
             continue
-        others = [f"--{name} {entry['options'][name]}" for name in options if entry["options"][name] != options[name]]
-        if entry["identity"] == source.identity and not others:
-            old.append(source.file)
+        try:
+            found = _look(source, options)
+        except InputError as error:
+            if source.chosen:
+                raise
+            problem = problem or error
+            result.skipped[source.file] = error.what
             continue
-        how = f"was ingested with {', '.join(others).replace(' None', ' not given')}"
-        raise InputError(
-            f"the file {how if others else 'has changed since it was ingested'}",
-            where=source.file,
-            hint="ingest it into a new workspace with -w DIR",
-        )
-    return new, old
+        if isinstance(found, Input):
+            result.inputs.append(found)
+        elif source.file not in given.files:
+            given.add(source, found)
+    if problem and not (result.inputs or result.known):
+        raise problem
+    if given.files and not (result.inputs or result.known):
+        what = "the file holds prompts whose answers lie in another file"
+        raise InputError(what, where=next(iter(given.files)), hint="name the file with the answers as well")
+    result.inputs = [_with_prompts(item, given) for item in result.inputs]
+    for item in result.inputs:
+        for prompts in item.prompts:
+            result.prompts |= prompts.files
+    return result
 
 
-def _look(source: Source, format: str | None) -> Input:
+def _same(source: Source, entry: dict[str, Any], options: dict[str, Any]) -> None:
+    """Refuse a file that is known, but changed or was read in another way."""
+    others = [f"--{name} {old}" for name in options if (old := entry["options"].get(name)) != options[name]]
+    if entry["identity"] == source.identity and not others:
+        return
+    how = f"was ingested with {', '.join(others).replace(' None', ' not given')}"
+    raise InputError(
+        f"the file {how if others else 'has changed since it was ingested'}",
+        where=source.file,
+        hint="ingest it into a new workspace with -w DIR",
+    )
+
+
+def _with_prompts(item: Input, given: Prompts) -> Input:
+    """The input with the prompts that its answers need: those given, then those that lie beside it."""
+    if item.format is None or formats.answers(item.format) is None:
+        return item
+    prompts = [given] if given.files else []
+    place = companions.beside(item.source.file) if item.source.file != STDIN else None
+    if place and place not in given.files:
+        (source,) = expand([place])
+        found = _look(source, {"format": None})
+        if not isinstance(found, Input):
+            prompts.append(Prompts())
+            prompts[-1].add(source, found)
+    return replace(item, prompts=tuple(prompts))
+
+
+def _look(source: Source, options: dict[str, Any]) -> Input | list[dict[str, Any]]:
+    """A file as an input; when it holds prompts for the answers of other files, these records."""
+    format = options["format"]
     stream = source.open()
     head = stream.peek(HEAD)
     if source.file != STDIN:
@@ -114,33 +125,50 @@ def _look(source: Source, format: str | None) -> Input:
     if not head and stream.damage:
         raise InputError(f"the file cannot be unpacked: {stream.damage}", where=source.file)
     mode = sniff(head, source.file)
-    found: list[Record | Reject] = []
-    looked = Input(source, mode, format, format is not None, stream if source.file == STDIN else None)
-    for item in read(io.BytesIO(head), Position(0, 0, mode), looked.recognises):
-        found.append(item)
-        if len(found) == PROBE:
-            break
+    if mode == "parquet" and not source.seekable:
+        raise InputError("Parquet cannot be read from a pipe or an archive", where=source.file, hint="unpack it first")
+    looked = Input(source, mode, format, options, stream=stream if source.file == STDIN else None)
+    probe = rows(source.file, 0) if mode == "parquet" else read(io.BytesIO(head), Position(mode=mode), looked.recognises)
+    found: list[Record | Reject] = list(islice(probe, PROBE))
+    if mode == "page" and len(head) == HEAD:
+        with source.open() as stream:
+            found = list(read(stream, Position(mode=mode), looked.recognises))
     records = [item for item in found if isinstance(item, Record)]
     detected = next((name for item in records if (name := formats.detect(item.value))), None)
     if records and not detected and not format:
+        if all(companions.keys_of(item.value) for item in records) and source.file != STDIN:
+            return [item.value for item in looked.records(Position(mode=mode)) if isinstance(item, Record)]
         keys = ", ".join(f"`{key:.40}`" for key in list(records[0].value)[:8]) or "none"
         raise InputError(
             "no record of the file has a shape that curate knows",
             where=f"{source.file}, first record, keys: {keys}",
-            hint="formats: " + ", ".join(formats.names()) + "; name one with --format",
+            hint="say which columns hold what: --columns user=COLUMN,assistant=COLUMN; or name one of "
+            + ", ".join(formats.names())
+            + " with --format",
         )
-    if records and format:
-        outcomes = [looked.convert(item) for item in records]
-        if all(isinstance(outcome, Reject) and outcome.reason != "empty" for outcome in outcomes):
-            detail = outcomes[0].detail if isinstance(outcomes[0], Reject) else ""
-            raise InputError(
-                f"no record of the file reads as `{format}`",
-                where=f"{source.file}, first record: {detail}",
-                hint="leave --format out",
-            )
+    if records and format and not formats.answers(format):
+        _reads(looked, records)
     rejects = [item for item in found if isinstance(item, Reject)]
     cut = any(item.reason == "truncated" and item.raw for item in rejects)
     if not records and len(head) < HEAD and not cut:
-        detail = f", byte {rejects[0].offset}: {rejects[0].detail}" if rejects else ""
+        detail = f", {rejects[0].detail}" if rejects else ""
         raise InputError("the file has no readable record", where=f"{source.file}{detail}")
     return replace(looked, format=format or detected)
+
+
+def _reads(looked: Input, records: list[Record]) -> None:
+    """Refuse a format that the user named and that none of the first records has."""
+    detail = ""
+    for record in records:
+        try:
+            looked.convert(record.value)
+        except formats.UnusableError as error:
+            detail = detail or error.detail
+            if error.reason != "empty":
+                continue
+        return
+    raise InputError(
+        f"no record of the file reads as `{looked.format}`",
+        where=f"{looked.source.file}, first record: {detail}",
+        hint="leave --format out",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from io import BufferedReader
 
-DATA_SUFFIXES = (".json", ".jsonl", ".ndjson")
+DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".html", ".htm")
 PACKED_SUFFIXES = (".gz", ".zst")
+ARCHIVE = ".zip"
 STDIN = "-"
 SAMPLES, SAMPLE_BYTES = 256, 4096
 # Packed bytes that are unpacked at a time: few, because a byte may unpack to very many.
@@ -65,12 +67,16 @@ class Source:
         file: As given on the command line; `-` is stdin.
         identity: Of a file of this name, wherever it lies; changes when the file does: its size, and 256 samples of
             4 kB from begin to end. Empty for stdin.
-        bytes: Size on disk; None for stdin.
+        bytes: Size on disk, packed; None for stdin.
+        chosen: The user named this very file, and not a folder or glob that holds it.
+        member: Its name in the archive, when it lies in one.
     """
 
     file: str
     identity: str = ""
     bytes: int | None = None
+    chosen: bool = True
+    member: str | None = None
 
     @cached_property
     def name(self) -> str:
@@ -89,9 +95,19 @@ class Source:
         if self.file == STDIN:
             return Stream(cast("BufferedReader", sys.stdin.buffer))
         try:
+            if self.member is not None:
+                archive = zipfile.ZipFile(self.file[: -len(self.member) - 1])
+                return Stream(io.BufferedReader(cast("io.RawIOBase", archive.open(self.member))))
             return Stream(Path(self.file).open("rb"))
         except OSError as error:
             raise InputError(f"the file cannot be read: {error.strerror}", where=self.file) from error
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise InputError(f"the file cannot be unpacked: {error}", where=self.file) from error
+
+    @property
+    def seekable(self) -> bool:
+        """Whether it is a file of its own, and not a pipe or a part of an archive."""
+        return self.file != STDIN and self.member is None
 
 
 class Stream:
@@ -118,7 +134,10 @@ class Stream:
             block, self._ahead = self._ahead[:size], self._ahead[size:]
             return block
         if not self._packed:
-            return self._raw.read(size)
+            try:
+                return self._raw.read(size)
+            except (zipfile.BadZipFile, zlib.error) as error:  # a damaged member of an archive
+                raise EOFError(f"the archive is damaged ({error})") from error
         block = self._unpack(size)
         self._ahead = block[size:]
         return block[:size]
@@ -210,8 +229,10 @@ def expand(paths: Iterable[str]) -> list[Source]:
         if path == STDIN:
             found[Path(STDIN)] = Source(STDIN)
             continue
+        chosen = Path(path).is_file()
         for file in _files(path):
-            found.setdefault(file.resolve(), _source(file))
+            for source in _members(file, chosen) if file.suffix.lower() == ARCHIVE else [_source(file, chosen)]:
+                found.setdefault(Path(source.file).resolve(), source)
     if not found:
         raise InputError("no input", hint="curate ingest FILE…, a folder, a glob, or - for stdin")
     return list(found.values())
@@ -231,7 +252,7 @@ def _files(path: str) -> list[Path]:
             if file.is_file() and _is_data(file.relative_to(place)) and ours.isdisjoint(file.parents)
         ]
         if not files:
-            what = "the folder has no .json or .jsonl file, plain or packed with .gz or .zst"
+            what = "the folder has no .json, .jsonl, .parquet, .csv, .tsv or .html file, plain or packed"
             raise InputError(what, where=path, hint="name the files themselves, or another folder")
         return files
     if has_magic(path):
@@ -256,10 +277,32 @@ def _is_data(file: Path) -> bool:
     name = file.name.lower()
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
-    return name.endswith(DATA_SUFFIXES) and not any(part.startswith(".") for part in file.parts)
+    return name.endswith((*DATA_SUFFIXES, ARCHIVE)) and not any(part.startswith(".") for part in file.parts)
 
 
-def _source(file: Path) -> Source:
+def _members(file: Path, chosen: bool) -> list[Source]:
+    """The data files in an archive, such as the `conversations.json` of a ChatGPT account export."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [item for item in archive.infolist() if not item.is_dir() and _is_data(Path(item.filename))]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"the archive cannot be read: {error}", where=file) from error
+    if not members and chosen:
+        raise InputError("the archive holds no data", where=file, hint="unpack it and name the file")
+    return [
+        Source(
+            f"{file}/{item.filename}",
+            fingerprint(item.filename, item.file_size, item.CRC),
+            item.compress_size,
+            chosen and len(members) == 1,
+            item.filename,
+        )
+        for item in members
+        if not item.filename.lower().endswith(ARCHIVE)
+    ]
+
+
+def _source(file: Path, chosen: bool) -> Source:
     try:
         str(file).encode()
     except UnicodeEncodeError:
@@ -274,4 +317,4 @@ def _source(file: Path) -> Source:
                 digest.update(stream.read(SAMPLE_BYTES))
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", where=file) from error
-    return Source(str(file), fingerprint(file.name, size, digest.hexdigest()), size)
+    return Source(str(file), fingerprint(file.name, size, digest.hexdigest()), size, chosen)

@@ -1,4 +1,4 @@
-"""Records out of JSON arrays, JSON Lines and concatenated JSON, in bounded memory."""
+"""Records out of JSON, JSON Lines, Parquet, CSV and share pages, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from curate.errors import InputError
 from curate.ingest.decode import parses
+from curate.ingest.delimited import Delimited
 from curate.ingest.lines import Lines
-from curate.ingest.values import Values
+from curate.ingest.page import Page
+from curate.ingest.parquet import MAGIC
+from curate.ingest.values import WRAPPED, Values
 from curate.ingest.window import BOM, SPACE, Position, Readable, Record, Reject
 
 if TYPE_CHECKING:
@@ -16,32 +19,53 @@ if TYPE_CHECKING:
 __all__ = ["Position", "Readable", "Record", "Reject", "read", "sniff"]
 
 
+# How the records of a file are laid out, and what reads them; `parquet` has a reader of its own.
+READERS = {
+    "array": Values,
+    "wrapped": Values,
+    "objects": Values,
+    "lines": Lines,
+    "csv": Delimited,
+    "tsv": Delimited,
+    "page": Page,
+}
+
+
 def sniff(head: bytes, where: object) -> str:
-    """How records are laid out: `array`, `lines` (JSON Lines) or `objects` (one after the other).
+    """How records are laid out: one of `READERS`, or `parquet`.
 
     Args:
         head: The first bytes of the file.
-        where: The file, for errors.
+        where: The file, for errors; its ending tells tables of text.
 
     Raises:
-        InputError: Empty, or not JSON.
+        InputError: Empty, or nothing that curate reads.
     """
+    if head.startswith(MAGIC):
+        return "parquet"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError("the file is UTF-16, not UTF-8", where=where, hint="iconv -f UTF-16 -t UTF-8 FILE > NEW")
     text = head.removeprefix(BOM).lstrip(SPACE)
     if not text:
         raise InputError("the file is empty", where=where, hint="leave it out, or fetch it again")
+    name = str(where).lower().removesuffix(".gz").removesuffix(".zst")
+    if name.endswith((".csv", ".tsv")):
+        return name[-3:]
+    if text.startswith(b"<"):
+        return "page"
     if text.startswith(b"["):
         return "array"
+    if WRAPPED.match(head):
+        return "wrapped"
     lines = [line.strip() for line in text.split(b"\n") if line.strip()][:100]
     if text.startswith(b"{") and not (parses(lines[0]) or (len(lines) > 1 and lines[1].startswith(b"{"))):
         return "objects"
     if text.startswith(b"{") or any(line.startswith(b"{") and parses(line) for line in lines):
         return "lines"
     raise InputError(
-        "the file is neither JSON nor JSON Lines",
+        "the file is neither JSON, JSON Lines, Parquet, CSV nor a share page",
         where=where,
-        hint="curate reads .json and .jsonl, plain or compressed with gzip or zstd",
+        hint="curate reads .json, .jsonl, .parquet, .csv, .tsv and .html; text also with gzip or zstd, or in a .zip",
     )
 
 
@@ -58,4 +82,4 @@ def read(
     Yields:
         `Record` or `Reject`; a cut-off stream ends with a `Reject` whose reason is `truncated`.
     """
-    yield from (Lines if position.mode == "lines" else Values)(stream, position, is_record).read()
+    yield from READERS[position.mode](stream, position, is_record).read()

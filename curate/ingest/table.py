@@ -6,6 +6,7 @@ ingest that goes on at a shard's border writes the very same files.
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curate.ingest.conversation import Conversation
-    from curate.ingest.window import Record, Reject
+    from curate.ingest.groups import Outcome
 
 SHARD_BYTES = 16 << 20
 SHARD_ROWS = 100_000
@@ -37,10 +38,13 @@ class Shard:
         self.index = index
         self.key = key
         self.bytes = 0
+        self.records = 0
+        self.split = 0
         self.conversations: list[Conversation] = []
         self.places: list[tuple[str, str, int]] = []
-        self.rejects: list[tuple[str, int, int, str, str, str]] = []
-        self.counts: dict[str, int] = {}
+        self.rejects: list[tuple[str, int, int | None, str, str, str]] = []
+        self.reasons: Counter[str] = Counter()
+        self.fragments: Counter[str] = Counter()
         self.truncated: list[str] = []
 
     @property
@@ -48,18 +52,36 @@ class Shard:
         """Whether the next record belongs to the next shard."""
         return self.bytes >= SHARD_BYTES or len(self.conversations) + len(self.rejects) >= SHARD_ROWS
 
-    def add(self, conversation: Conversation, source: str, file: str, record: Record) -> None:
-        """One conversation, made from `record`."""
-        self.conversations.append(conversation)
-        self.places.append((source, file, record.row))
-        self.bytes += record.end - record.offset
+    def take(self, outcome: Outcome, records: int, source: str, file: str) -> None:
+        """What so many records of a file became."""
+        self.records += records
+        self.split += outcome.split
+        self.bytes += outcome.bytes
+        if outcome.counts:
+            self.fragments += outcome.counts
+        for conversation, record in outcome.conversations:
+            self.conversations.append(conversation)
+            self.places.append((source, file, record.row))
+        for reject in outcome.rejects:
+            if reject.reason == "truncated":
+                self.truncated.append(f"`{file}` is cut off in record {reject.row:,}: {reject.detail}")
+            raw = reject.raw.decode("utf-8", "backslashreplace")
+            offset = None if reject.offset < 0 else reject.offset
+            self.rejects.append((file, reject.row, offset, reject.reason, reject.detail, raw))
+            self.reasons[reject.reason] += 1
 
-    def reject(self, file: str, reject: Reject) -> None:
-        """One record set aside."""
-        raw = reject.raw.decode("utf-8", "backslashreplace")
-        self.rejects.append((file, reject.row, reject.offset, reject.reason, reject.detail, raw))
-        self.counts[reject.reason] = self.counts.get(reject.reason, 0) + 1
-        self.bytes += len(raw)
+    def counted(self) -> dict[str, Any]:
+        """What the shard holds, in numbers."""
+        return {
+            "records": self.records,
+            "conversations": len(self.conversations),
+            "joined": sum(len(row.joined_rows) for row in self.conversations),
+            "split": self.split,
+            "rejects": self.reasons,
+            "fragments": {name: count for name, count in self.fragments.items() if count},
+            "edits": Counter(edit for row in self.conversations for edit in row.edits),
+            "truncated": self.truncated,
+        }
 
     def tables(self) -> tuple[pa.Table, pa.Table, str]:
         """The shard of `conversations`, the shard of `rejects`, and a fingerprint of the former."""
@@ -85,8 +107,11 @@ class Shard:
             "task": [row.task for row in rows],
             "content_hash": hashes,
             "edits": [row.edits for row in rows],
+            "marks": [row.marks for row in rows],
+            "rank": [row.rank for row in rows],
+            "joined_rows": [row.joined_rows for row in rows],
         }
-        speakers = [column if any(column) else () for column in columns[2:4]]
+        speakers = [column if any(column) else () for column in (columns[2], columns[3], columns[5])]
         fingerprint = blake2b(repr([*values.values(), speakers]).encode(), digest_size=16).hexdigest()
         lists = pa.ListArray.from_arrays(
             pa.array(offsets, pa.int32()),

@@ -31,6 +31,8 @@ _GAP = re.compile(rb"(?:[ \t\r\n,]|\xef\xbb\xbf)*")
 _SPACES = re.compile(rb"[ \t\r\n]*")
 _OPENING = re.compile(rb'\{[ \t\r\n]*"')
 _FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"([^"\\]*)"')
+# A file that is one object around the list of its records.
+WRAPPED = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:Sources|data|rows|train)"\s*:\s*\[(?=\s*\{)')
 
 # Begins and ends of records in the buffer, and their values.
 _Batch = tuple[list[int], list[int], list[dict[str, Any]]]
@@ -51,6 +53,8 @@ class Values(Window):
 
     def __init__(self, stream: Readable, position: Position, is_record: Callable[[dict[str, Any]], bool]) -> None:
         super().__init__(stream, position, is_record)
+        self.wrapped = self.mode == "wrapped"
+        self.mode = "array" if self.wrapped else self.mode
         self.inside = self.mode == "array" and position.offset > 0
         self.broken: _Broken | None = None
         # Up to this offset, value by value.
@@ -64,6 +68,9 @@ class Values(Window):
         block = super().fill()
         if self.broken:
             self.broken.raw += block[: MAX_RAW - len(self.broken.raw)]
+        if self.wrapped and not self.inside and self.base == 0 and (head := WRAPPED.match(self.buffer)):
+            self.at = head.end()
+            self.inside = True
         return block
 
     def read(self) -> Iterator[Record | Reject]:
@@ -111,6 +118,8 @@ class Values(Window):
                 break
             self.inside = bracket == b"["
             self.at += 1
+            if self.wrapped:  # what stands behind the list is no record
+                self.at, self.final = len(self.buffer), True
         if self.mode == "array" and self.at < len(self.buffer):
             self.inside = True
 

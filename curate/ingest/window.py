@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,20 +38,28 @@ class Position(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record that was read: its bytes are those from `offset` to `end`, where the stream continues."""
+    """A record that was read: its bytes are those from `offset` to `end`, where the stream continues.
+
+    A row of a table has no bytes of its own: its `offset` is -1, its `end` the number of the next row, and
+    `size` about what it takes.
+    """
 
     row: int
     offset: int
     end: int
     value: dict[str, Any]
-    buffer: bytes
-    begin: int
+    buffer: bytes = b""
+    begin: int = 0
+    size: int = 0
 
     def reject(self, reason: str, detail: str) -> Reject:
         """The same record, set aside."""
-        stop = self.begin + min(self.end - self.offset, MAX_RAW)
-        raw = self.buffer[self.begin : stop].rstrip(SPACE)
-        return Reject(self.row, self.offset, self.end, reason, detail, raw)
+        return Reject(self.row, self.offset, self.end, reason, detail, self.text()[:MAX_RAW].rstrip(SPACE))
+
+    def text(self) -> bytes:
+        """Its bytes; those of a table's row as JSON."""
+        size = self.size or self.end - self.offset
+        return self.buffer[self.begin : self.begin + size] or orjson.dumps(self.value, default=str)
 
 
 class Reject(NamedTuple):

@@ -57,12 +57,13 @@ class Funnel:
 
     @property
     def balanced(self) -> bool:
-        """Whether records in = conversations + rejects, and conversations = exported + dropped.
+        """Whether records in, and what was found in them besides, = conversations + rejects + joined records.
 
-        An export that is out of date says nothing about conversations that came later.
+        And conversations = exported + dropped; an export that is out of date says nothing about what came later.
         """
         counts = {step.name: step for step in self.steps}
-        records = counts["records"].count == counts["rejected"].count + counts["conversations"].count
+        read = sum(counts[name].count for name in ("records", "split") if name in counts)
+        records = read == sum(counts[name].count for name in ("rejected", "joined", "conversations") if name in counts)
         if "exported" not in counts or counts["exported"].stale:
             return records
         return records and counts["conversations"].count == counts["exported"].count + counts["dropped"].count
@@ -88,11 +89,16 @@ def funnel(workspace: str | Path) -> Funnel:
     rejects: Counter[str] = Counter()
     for ingest_run in runs:
         rejects.update(ingest_run["rejects"])
-    kept = sum(ingest_run["conversations"] for ingest_run in runs)
+    fragments: Counter[str] = Counter()
+    for ingest_run in runs:
+        fragments.update(ingest_run.get("fragments", {}))
+    joined, split = (sum(ingest_run[name] for ingest_run in runs) for name in ("joined", "split"))
     steps = [
-        Step("records", "records", kept + rejects.total(), {}),
+        Step("records", "records", sum(ingest_run["records"] for ingest_run in runs), {}),
+        *([Step("split", "conversations", split, {"more than one in a record": split})] if split else []),
         Step("rejected", "records", rejects.total(), _sorted(rejects)),
-        Step("conversations", "conversations", kept, {}),
+        *([Step("joined", "records", joined, _sorted(fragments))] if joined or fragments else []),
+        Step("conversations", "conversations", sum(ingest_run["conversations"] for ingest_run in runs), {}),
     ]
     steps += [step for stage in COUNTS for step in _steps(ws, stages, stage)]
     return Funnel(tuple(steps), LOCAL_NOTE if stages.get("score", {}).get("judge") == LOCAL_JUDGE else None)

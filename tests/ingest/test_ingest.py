@@ -335,7 +335,7 @@ import curate
 from curate.ingest import table, window
 table.SHARD_BYTES, window.CHUNK = 4000, 700
 die, workspace, *paths = sys.argv[1:]
-add, count = table.Shard.add, 0
+take, count = table.Shard.take, 0
 def counted(self, *args):
     global count
     count += 1
@@ -343,8 +343,8 @@ def counted(self, *args):
         os._exit(9)
     if int(die) < 0:
         time.sleep(0.002)
-    add(self, *args)
-table.Shard.add = counted
+    take(self, *args)
+table.Shard.take = counted
 curate.ingest(paths, workspace, quiet=True)
 """
 

@@ -1,0 +1,116 @@
+"""V3's fragments come together again; what only looks like one stays as it is."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import curate
+from curate.ingest.conversation import Conversation, Message
+from curate.ingest.fragments import base_of, join
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def turns(begin: int, end: int, name: str = "X") -> list[dict[str, str]]:
+    return [{"from": ("human", "gpt")[n % 2], "value": f"{name} says {n}"} for n in range(begin, end)]
+
+
+def piece(base: str, begin: int, end: int) -> dict[str, Any]:
+    return {"id": f"{base}_{begin}", "conversations": turns(begin, end, base)}
+
+
+def read(path: Path, records: list[Any], ws: Path, **options: Any) -> tuple[curate.ingest.IngestResult, list[Any]]:
+    path.write_text(json.dumps(records))
+    result = curate.ingest([path], ws, quiet=True, **options)
+    assert result.records + result.split == result.conversations + sum(result.rejects.values()) + result.joined
+    return result, curate.Workspace(ws).scan("conversations").collect().to_dicts()
+
+
+def test_fragments_are_joined_and_say_which_rows_they_came_from(tmp_path: Path) -> None:
+    records = [piece("A", 0, 5), piece("A", 4, 8), piece("A", 8, 10), piece("B", 0, 2)]
+    result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
+    assert [len(row["messages"]) for row in rows] == [10, 2]
+    assert [message["content"] for message in rows[0]["messages"]] == [f"A says {n}" for n in range(10)]
+    assert (rows[0]["source_id"], rows[0]["source_row"], rows[0]["joined_rows"]) == ("A_0", 0, [1, 2])
+    assert rows[0]["edits"] == ["joined"]
+    assert (result.joined, result.fragments) == (2, {"joined": 2, "overlapping": 1})
+
+
+def test_a_fragment_without_its_beginning_stays_and_is_counted(tmp_path: Path) -> None:
+    result, rows = read(tmp_path / "v3.json", [piece("A", 0, 2), piece("A", 5, 8)], tmp_path / "ws")
+    assert len(rows) == 2
+    assert result.fragments == {"orphaned": 1}
+
+
+def test_the_empty_twin_of_a_fragment_is_set_aside_and_costs_nothing(tmp_path: Path) -> None:
+    records = [{"id": "A_0", "conversations": []}, piece("A", 0, 3), piece("A", 2, 6)]
+    result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
+    assert [len(row["messages"]) for row in rows] == [6]
+    assert result.rejects == {"empty": 1}
+
+
+def test_ids_that_only_look_like_fragments_stay_as_they_are(tmp_path: Path) -> None:
+    """FastChat's identity rows are numbered one by one; row 4 would follow the four turns of row 0."""
+    records = [{"id": f"identity_{n}", "conversations": turns(0, 4, f"I{n}")} for n in range(12)]
+    pairs = [{"id": f"q_{n}", "conversations": turns(0, 2, f"Q{n}")} for n in range(12)]
+    result, rows = read(tmp_path / "v3.json", records + pairs, tmp_path / "ws")
+    assert (len(rows), result.joined, result.fragments) == (24, 0, {})
+
+
+def test_questions_without_answers_are_not_strung_together(tmp_path: Path) -> None:
+    records = [{"id": f"q_{n}", "conversations": turns(0, 1, f"Q{n}")} for n in range(5)]
+    result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
+    assert (len(rows), result.joined) == (5, 0)
+
+
+def test_pieces_can_be_kept_apart(tmp_path: Path) -> None:
+    result, rows = read(tmp_path / "v3.json", [piece("A", 0, 5), piece("A", 4, 8)], tmp_path / "ws", fragments="keep")
+    assert (len(rows), result.joined, result.fragments) == (2, 0, {})
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_pieces_that_lie_apart_find_each_other(tmp_path: Path, suffix: str) -> None:
+    whole = [[piece(f"C{n}", 0, 5), piece(f"C{n}", 4, 9), piece(f"C{n}", 9, 11)] for n in range(40)]
+    records = [record for pieces in whole for record in pieces]
+    random.Random(1).shuffle(records)
+    path = tmp_path / f"shuffled.{suffix}"
+    text = json.dumps(records) if suffix == "json" else "\n".join(map(json.dumps, records))
+    path.write_text(text)
+    result = curate.ingest([path], tmp_path / "ws", quiet=True)
+    rows = curate.Workspace(tmp_path / "ws").scan("conversations").collect().to_dicts()
+    assert (result.records, result.conversations, result.joined) == (120, 40, 80)
+    for row in rows:
+        name = row["source_id"].partition("_")[0]
+        assert [message["content"] for message in row["messages"]] == [f"{name} says {n}" for n in range(11)]
+        assert records[row["source_row"]]["id"].startswith(f"{name}_")
+        assert all(records[joined]["id"].startswith(f"{name}_") for joined in row["joined_rows"])
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8), st.randoms())
+def test_any_split_of_a_conversation_is_undone(sizes: list[int], overlaps: list[bool], chance: random.Random) -> None:
+    """Cut anywhere, with or without a common turn, in any order: one conversation comes back, turn by turn."""
+    whole = [Message(("user", "assistant")[n % 2], f"turn {n}") for n in range(2 + sum(sizes))]
+    cuts, begin = [], 0
+    for size, overlap in zip([2, *sizes], [False, *overlaps], strict=False):
+        cuts.append((begin - (overlap and begin > 0), begin + size))
+        begin += size
+    pieces = [Conversation(whole[start:stop], f"Q_{start}") for start, stop in cuts]
+    chance.shuffle(pieces)
+    rows, counts = join(enumerate(pieces))
+    assert [conversation.messages for _, conversation in rows] == [whole]
+    assert counts["joined"] == len(cuts) - 1
+
+
+@pytest.mark.parametrize(
+    ("source_id", "base"),
+    [("QWJhYvA_0", "QWJhYvA"), ("a_b_12", "a_b"), ("_5", None), ("abc", None), ("a_x", None), ("a_1234567", None), (5, None)],
+)
+def test_what_is_a_fragments_id(source_id: Any, base: str | None) -> None:
+    assert base_of(source_id) == base
