@@ -1,7 +1,8 @@
-"""Write `cli.md` and `schema.md` from the code: `python docs/generate.py`. A test compares them."""
+"""Write `cli.md`, `formats.md` and `schema.md` from the code: `python docs/generate.py`. A test compares them."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from curate import cli
 from curate.export.formats import crlft
+from curate.ingest import formats
 from curate.rules import COLUMNS, VERDICTS
 from curate.schema import SCHEMA_VERSION, TABLES
 
@@ -27,6 +29,21 @@ WEIGHTS = (
     "but one is empty and weighs 0 (`tool_call` in the manifest). Texts are raw: special tokens that somebody typed,",
     "such as `<|end_of_turn|>`, become control tokens in a tokenizer that reads them; with `--tokenizer` they stay",
     "text.",
+)
+CONTAINERS = (
+    "`curate ingest` tells the format of each record by its keys. `--format NAME` tries no other; `--format",
+    "./mine.py` is a format of your own ([extend.md](extend.md)). Records come out of JSON arrays, JSON Lines,",
+    "objects one after the other, a list inside an object (`data`, `rows`, `train`, `Sources`), Parquet, CSV and TSV",
+    "(with a header; `,`, `;`, `|` or tab) and share pages; text may be packed with gzip or zstd, and all of it may",
+    "lie in a .zip. Of folders, globs and archives, files that hold nothing for us are left out and named; a file",
+    "that you name yourself must be readable. Any table is read with `--columns user=QUESTION,assistant=ANSWER` (also",
+    "`system`, `model`, `id`, `created_at`, `language`, `task`, `messages`).",
+    "",
+    "Prompts that lie in another file (FastChat's `question.jsonl`, the input of an OpenAI batch) are named beside",
+    "the answers or with `--prompts`; a `question.jsonl` in the answers' folder or the one above is found by itself.",
+    "Conversations that V3's split left in pieces (`X_0`, `X_5`, …) are joined where the numbers and the turns they",
+    "share say that they meet; `--fragments keep` leaves them. Of conversations that branch, `--branches all` gives",
+    "every branch.",
 )
 NOTE = "Made by `docs/generate.py`; do not edit."
 
@@ -77,6 +94,25 @@ def schema_page() -> str:
     return "\n".join(lines)
 
 
+def formats_page() -> str:
+    """Every input format by its own words."""
+    lines = ["# Input formats", "", NOTE, "", *CONTAINERS, ""]
+    for name in formats.names():
+        summary, _, rest = inspect.getdoc(formats.load(name)).partition("\n")
+        lines += [f"## `{name}`", "", summary, "", *_examples(rest.strip("\n"))]
+    return "\n".join(lines)
+
+
+def _examples(text: str) -> list[str]:
+    """Paragraphs as they are, indented ones as code."""
+    lines: list[str] = []
+    for paragraph in filter(None, text.split("\n\n")):
+        block = paragraph.strip("\n")
+        is_code = all(line.startswith("    ") for line in block.splitlines())
+        lines += ["```json", inspect.cleandoc(block), "```", ""] if is_code else [*block.splitlines(), ""]
+    return lines
+
+
 def type_name(type_: pa.DataType) -> str:
     """An Arrow type as one reads it: `list<struct<role: string, name: string?>>`, `?` = may be null."""
     if pa.types.is_list(type_):
@@ -92,7 +128,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return [*(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in cells), ""]
 
 
-PAGES = {"cli.md": cli_page, "schema.md": schema_page}
+PAGES = {"cli.md": cli_page, "formats.md": formats_page, "schema.md": schema_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -16,6 +16,7 @@ import typer
 
 import curate
 from curate import cli, rules
+from curate.errors import CurateError
 from curate.judge import rubric
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "schema.md"])
+@pytest.mark.parametrize("page", ["cli.md", "formats.md", "schema.md"])
 def test_a_generated_page_is_up_to_date(page: str, generator: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr(cli.app, "rich_markup_mode", None)
@@ -85,6 +86,19 @@ def test_an_input_format_is_one_file(tmp_path: Path) -> None:
     (row,) = curate.Workspace(tmp_path / "ws").read("conversations", 0).to_dicts()
     assert (row["model"], row["task"]) == ("human", "qa")
     assert [message["content"] for message in row["messages"]] == ["We are in Bonn.\n\nWhich river?", "The Rhine."]
+
+
+def test_an_input_format_may_lie_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(EXAMPLES["curate/ingest/formats/dolly.py"], "utf-8")
+    record = {"instruction": "Which river?", "context": "", "response": "The Rhine.", "category": "qa"}
+    (tmp_path / "dump.jsonl").write_bytes(orjson.dumps(record))
+    curate.ingest([tmp_path / "dump.jsonl"], tmp_path / "ws", format=str(tmp_path / "mine.py"), quiet=True)
+    assert curate.Workspace(tmp_path / "ws").read("conversations", 0)["task"].to_list() == ["qa"]
+    with pytest.raises(CurateError, match="no such file"):
+        curate.ingest([tmp_path / "dump.jsonl"], tmp_path / "ws2", format="./none.py", quiet=True)
+    (tmp_path / "bad.py").write_text("x = 1\n")
+    with pytest.raises(CurateError, match="has no `matches`"):
+        curate.ingest([tmp_path / "dump.jsonl"], tmp_path / "ws2", format=str(tmp_path / "bad.py"), quiet=True)
 
 
 def test_an_export_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,9 +108,19 @@ def test_a_workspace_of_a_newer_curate_is_refused(workspace: Callable[..., Works
     ws = workspace(HELLO)
     (ws.path / "manifest.json").write_text(json.dumps({"schema": version}))
     for create in (False, True):
-        with pytest.raises(WorkspaceError, match="schema version 2") as caught:
+        with pytest.raises(WorkspaceError, match=f"schema version {version}") as caught:
             Workspace(ws.path, create=create)
         assert "pip install -U" in str(caught.value.hint)
+
+
+def test_a_workspace_of_an_older_curate_is_refused_and_what_was_paid_for_is_not_lost(
+    workspace: Callable[..., Workspace],
+) -> None:
+    ws = workspace(HELLO)
+    (ws.path / "manifest.json").write_text(json.dumps({"schema": SCHEMA_VERSION - 1}))
+    with pytest.raises(WorkspaceError, match="this curate writes") as caught:
+        Workspace(ws.path)
+    assert "judgements.sqlite" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])

@@ -34,19 +34,23 @@ def base_of(source_id: Any) -> str | None:
     return base if base and len(number) <= MAX_DIGITS and number.isascii() and number.isdecimal() else None
 
 
-def join(rows: Iterable[tuple[int, Conversation]]) -> tuple[list[tuple[int, Conversation]], Counter[str]]:
+def number_of(source_id: str) -> int:
+    """The place of a fragment's first turn, by an id that has a base."""
+    return int(source_id.rpartition("_")[2])
+
+
+def join(rows: Iterable[Piece]) -> tuple[list[tuple[int, Conversation]], Counter[str]]:
     """Make whole conversations of the fragments of one base id.
 
     Args:
-        rows: Row and conversation of each record whose id has this base; all ids have a number.
+        rows: The records whose id has this base.
 
     Returns:
         Row and conversation of each that is left, in order of their rows; and how many records were `joined`,
         how many of those began with turns that were there already (`overlapping`), and how many begin with an
         answer whose question is nowhere (`orphaned`).
     """
-    pieces = sorted(Piece(int((c.source_id or "").rpartition("_")[2]), row, c) for row, c in rows)
-    chains = _chains(pieces)
+    chains = _chains(sorted(rows, key=lambda piece: piece[:2]))
     counts: Counter[str] = Counter()
     for head, *others in chains:
         counts["orphaned"] += head.number > 0 and _begins_with_answer(head.conversation)

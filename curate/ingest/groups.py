@@ -14,7 +14,7 @@ from curate.ingest.window import Record, Reject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from curate.ingest.plan import Input
+    from curate.ingest.inputs import Input
 
 # Most records, and bytes of records, that are held to be put together.
 MAX_RECORDS = 10_000
@@ -120,8 +120,12 @@ def _put(result: Conversation | UnusableError, record: Record, outcome: Outcome)
 
 def _join(outcome: Outcome) -> None:
     records = {record.row: record for _, record in outcome.conversations}
-    if len(records) < len(outcome.conversations):  # records that hold several are no fragments
-        return
-    joined, counts = fragments.join((record.row, conversation) for conversation, record in outcome.conversations)
+    several = len(records) < len(outcome.conversations)
+    if several or any(conversation.rank for conversation, _ in outcome.conversations):
+        return  # a record that holds several conversations is no fragment
+    joined, counts = fragments.join(
+        fragments.Piece(fragments.number_of(record.value["id"]), record.row, conversation)
+        for conversation, record in outcome.conversations
+    )
     outcome.conversations = [(conversation, records[row]) for row, conversation in joined]
     outcome.counts += counts

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from curate.ingest.sources import Source, Stream
 
 
+PROGRESS_BYTES = 1 << 20
+
+
 @dataclass(frozen=True)
 class Input:
     """A file that was looked at.
@@ -46,21 +49,26 @@ class Input:
             stream.skip(offset)
             yield stream
 
-    def records(self, position: Position, told: Callable[[int], None] = lambda _: None) -> Iterator[Record | Reject]:
+    def records(
+        self, position: Position, advance: Callable[[float], None] = lambda _: None
+    ) -> Iterator[Record | Reject]:
         """Every record from a position on, good or bad.
 
         Args:
             position: Its mode is `self.mode`.
-            told: Called after each record with the bytes of the file that are used up.
+            advance: Told now and then how many more bytes of the file are used up.
         """
         if self.mode == "parquet":
-            for record in parquet.rows(self.source.file, position.offset):
-                yield record
+            yield from parquet.rows(self.source.file, position.offset, advance)
             return
+        told = done = 0
         with self.open(0 if self.mode in ("csv", "tsv") else position.offset) as stream:
             for record in read(stream, position, self.recognises):
                 yield record
-                told(stream.tell())
+                if record.end - told > PROGRESS_BYTES:
+                    told = record.end
+                    advance(stream.tell() - done)
+                    done = stream.tell()
 
     def recognises(self, record: dict[str, Any]) -> bool:
         """Whether a JSON object is a whole record, and not a piece of one."""
@@ -103,16 +111,20 @@ class Input:
         grouped = formats.grouped(self.format) if self.format else None
         if grouped is None or not grouped.matches(records[0].value) or grouped.group(records[0].value) is None:
             return None
-        return grouped.convert_group([record.value for record in records])
+        return grouped.convert_group([record.value for record in records], **self._given(grouped.convert_group))
 
     def _converter(self, name: str) -> Callable[[dict[str, Any]], formats.Result]:
         """The format's `convert` with the options and prompts that it takes."""
         module = formats.load(name)
-        parameters = signature(module.convert).parameters
-        given = {option: self.options[option] for option in ("branches", "columns") if option in parameters}
+        given = self._given(module.convert)
         if answers := formats.answers(name):
             return lambda record: module.convert(record, self._prompt(name, answers.needs(record)), **given)
         return (lambda record: module.convert(record, **given)) if given else module.convert
+
+    def _given(self, function: Callable[..., Any]) -> dict[str, Any]:
+        """The options that a format's function takes."""
+        parameters = signature(function).parameters
+        return {option: self.options[option] for option in ("branches", "columns") if option in parameters}
 
     def _prompt(self, name: str, key: str) -> Any:
         return next((prompt for prompts in self.prompts if (prompt := prompts.of(name, key)) is not None), None)

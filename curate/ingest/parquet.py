@@ -8,15 +8,20 @@ from curate.errors import InputError
 from curate.ingest.window import Record, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAGIC = b"PAR1"
 # Bytes of rows that are turned into Python objects at a time.
 BATCH = 4 << 20
 
 
-def rows(path: str, start: int) -> Iterator[Record | Reject]:
+def rows(path: str, start: int, advance: Callable[[float], None]) -> Iterator[Record | Reject]:
     """The rows of a file from number `start` on; a row group that cannot be read is one reject.
+
+    Args:
+        path: The file.
+        start: Number of the first row.
+        advance: Told after each row group how many packed bytes it has.
 
     Raises:
         InputError: The file's end, which says where everything is, cannot be read.
@@ -48,3 +53,4 @@ def rows(path: str, start: int) -> Iterator[Record | Reject]:
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 detail = f"rows {at:,} to {row - 1:,}: {str(error).splitlines()[0]}"
                 yield Reject(at, -1, row, "damaged", detail, b"")
+            advance(sum(group.column(column).total_compressed_size for column in range(group.num_columns)))

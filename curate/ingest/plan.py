@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from curate.errors import InputError
 from curate.ingest import companions, formats
 from curate.ingest.companions import Prompts
+from curate.ingest.conversation import UnusableError
 from curate.ingest.inputs import Input
-from curate.ingest.parquet import rows
 from curate.ingest.sources import STDIN, Source, expand
 from curate.ingest.stream import Position, Record, Reject, read, sniff
 
@@ -128,16 +128,17 @@ def _look(source: Source, options: dict[str, Any]) -> Input | list[dict[str, Any
     if mode == "parquet" and not source.seekable:
         raise InputError("Parquet cannot be read from a pipe or an archive", where=source.file, hint="unpack it first")
     looked = Input(source, mode, format, options, stream=stream if source.file == STDIN else None)
-    probe = rows(source.file, 0) if mode == "parquet" else read(io.BytesIO(head), Position(mode=mode), looked.recognises)
-    found: list[Record | Reject] = list(islice(probe, PROBE))
-    if mode == "page" and len(head) == HEAD:
-        with source.open() as stream:
-            found = list(read(stream, Position(mode=mode), looked.recognises))
+    start = Position(mode=mode)
+    if mode == "parquet" or (mode == "page" and len(head) == HEAD):
+        probe = looked.records(start)
+    else:
+        probe = read(io.BytesIO(head), start, looked.recognises)
+    found = list(islice(probe, PROBE))
     records = [item for item in found if isinstance(item, Record)]
     detected = next((name for item in records if (name := formats.detect(item.value))), None)
     if records and not detected and not format:
         if all(companions.keys_of(item.value) for item in records) and source.file != STDIN:
-            return [item.value for item in looked.records(Position(mode=mode)) if isinstance(item, Record)]
+            return [item.value for item in looked.records(start) if isinstance(item, Record)]
         keys = ", ".join(f"`{key:.40}`" for key in list(records[0].value)[:8]) or "none"
         raise InputError(
             "no record of the file has a shape that curate knows",
@@ -162,7 +163,7 @@ def _reads(looked: Input, records: list[Record]) -> None:
     for record in records:
         try:
             looked.convert(record.value)
-        except formats.UnusableError as error:
+        except UnusableError as error:
             detail = detail or error.detail
             if error.reason != "empty":
                 continue

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from curate.ingest.window import Record, Reject
 
 VERSION = 2
-PROGRESS_BYTES = 1 << 20
 
 Group = list["Record | Reject"]
 
@@ -91,7 +90,8 @@ class Run:
                 if shard.full:
                     self.close(writer, shard, place)
                     shard = Shard(shard.index + 1, shard.key + len(shard.conversations))
-                shard.take(convert(group, item), len(group), self.options["source"] or item.source.name, item.source.file)
+                source = self.options["source"] or item.source.name
+                shard.take(convert(group, item), len(group), source, item.source.file)
             if cursor:
                 self.close(writer, shard, None)
                 index = shard.index + 1
@@ -151,14 +151,6 @@ class Run:
                 advance(item.source.bytes or 0)
                 continue
             offset, row = (cursor.offset, cursor.row) if number == cursor.file else (0, 0)
-            done = 0
-
-            def told(now: int) -> None:
-                nonlocal done
-                if now - done > PROGRESS_BYTES:
-                    advance(now - done)  # noqa: B023
-                    done = now
-
             if number in self.apart:
                 for order, group in regrouped(item, offset):
                     if limit is not None and seen >= limit:
@@ -166,7 +158,7 @@ class Run:
                     yield Cursor(number, order, 0, seen), item, group
                     seen += len(group)
                 continue
-            records = item.records(Position(offset, row, item.mode), told)
+            records = item.records(Position(offset, row, item.mode), advance)
             if limit is not None:
                 records = _at_most(records, limit - seen)
             for group in groups(records, item):

@@ -20,7 +20,7 @@ __all__ = ["Position", "Readable", "Record", "Reject", "read", "sniff"]
 
 
 # How the records of a file are laid out, and what reads them; `parquet` has a reader of its own.
-READERS = {
+READERS: dict[str, type[Values] | type[Lines] | type[Delimited] | type[Page]] = {
     "array": Values,
     "wrapped": Values,
     "objects": Values,

@@ -1,4 +1,4 @@
-"""Parquet, CSV, archives, share pages, lists in an object, prompts in another file: every record comes out or is counted."""
+"""Parquet, CSV, archives, lists in an object, prompts in another file: every record comes out or is counted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def parquet(path: Path, records: list[Any], **options: Any) -> Path:
 
 
 def test_parquet_rows_are_records(tmp_path: Path) -> None:
-    records = [{"id": str(n), "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": f"a{n}"}]} for n in range(9)]
+    turns = [[{"from": "human", "value": "q"}, {"from": "gpt", "value": f"a{n}"}] for n in range(9)]
+    records = [{"id": str(n), "conversations": turns[n]} for n in range(9)]
     records[4]["conversations"] = []
     result = curate.ingest([parquet(tmp_path / "a.parquet", records, row_group_size=2)], tmp_path / "ws", quiet=True)
     assert (result.records, result.rejects) == (9, {"empty": 1})
@@ -163,7 +164,8 @@ def test_answers_find_their_questions(tmp_path: Path, how: str) -> None:
     prompts = [questions] if how == "option" else []
     result = curate.ingest(paths, tmp_path / "ws", prompts=prompts, quiet=True)
     found = rows(tmp_path / "ws")
-    assert [[m["content"] for m in row["messages"]] for row in found] == [["question 2", "answer 2"], ["question 0", "answer 0"]]
+    texts = [[message["content"] for message in row["messages"]] for row in found]
+    assert texts == [["question 2", "answer 2"], ["question 0", "answer 0"]]
     assert result.rejects == {"no_prompt": 1}
     assert result.prompts == {str(questions): 3}
 
@@ -175,7 +177,8 @@ def test_prompts_without_answers_are_an_error_that_says_what_to_add(tmp_path: Pa
 
 def test_two_files_with_different_prompts_under_one_key_are_not_guessed_between(tmp_path: Path) -> None:
     other = [{**QUESTIONS[2], "turns": ["another question"]}]
-    paths = [jsonl(tmp_path / "x.jsonl", ANSWERS), jsonl(tmp_path / "p.jsonl", QUESTIONS), jsonl(tmp_path / "q.jsonl", other)]
+    files = {"x.jsonl": ANSWERS, "p.jsonl": QUESTIONS, "q.jsonl": other}
+    paths = [jsonl(tmp_path / name, records) for name, records in files.items()]
     result = curate.ingest(paths, tmp_path / "ws", quiet=True)
     assert (result.conversations, result.rejects) == (1, {"ambiguous_prompt": 1, "no_prompt": 1})
 

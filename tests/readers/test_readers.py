@@ -72,7 +72,7 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
                 yield record.value
 
 
-@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if not options(folder)], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [f for f in FOLDERS if not options(f)], ids=lambda folder: folder.name)
 def test_a_format_recognises_its_own_rows_only(folder: Path) -> None:
     """No other format takes them: the order in which formats are tried decides nothing."""
     for record in records(folder):

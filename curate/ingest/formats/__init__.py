@@ -10,7 +10,7 @@ may have more:
 
     convert(record, *, branches="current", columns=None)    options of the command line, where it takes them
     group(record) -> str | None                             records that make sense together share this text
-    convert_group(records) -> list                          … and are converted together
+    convert_group(records) -> list                          … and are converted together, with `branches` as above
     companion(record) -> tuple[key, prompt] | None          a record of the file that holds the prompts
     needs(record) -> key                                    the prompt that belongs to this record
     convert(record, prompt)                                 … which is null when there is none
@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -45,11 +47,10 @@ class Format(Protocol):
 class Grouped(Format, Protocol):
     """A format whose conversations lie in several records each."""
 
+    convert_group: Callable[..., list[Conversation | UnusableError]]
+
     def group(self, record: dict[str, Any]) -> str | None:
         """What the records of one group share."""
-
-    def convert_group(self, records: list[dict[str, Any]]) -> list[Conversation | UnusableError]:
-        """All conversations of a group."""
 
 
 class Answers(Format, Protocol):
@@ -64,20 +65,40 @@ class Answers(Format, Protocol):
 
 @cache
 def names() -> tuple[str, ...]:
-    """The formats that curate reads, in the order in which records are tried."""
-    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"))
+    """The formats that curate reads, in the order in which records are tried: ours, then those of other packages."""
+    ours = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    return (*ours, *sorted(set(_installed()) - set(ours)))
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """Formats that other packages bring, by the entry point group `curate.formats`."""
+    return {entry.name: entry for entry in entry_points(group="curate.formats")}
 
 
 @cache
 def load(name: str) -> Format:
-    """The format of that name.
+    """A format by its name, or by the path of its file, which ends in `.py`.
 
     Raises:
-        CurateError: There is none.
+        CurateError: There is none, or the file is no format.
     """
+    if name.endswith(".py"):
+        return _from_file(Path(name))
     if name not in names():
         raise CurateError(f"no input format `{name}`", hint=did_you_mean(name, names()))
-    return cast("Format", import_module(f"curate.ingest.formats.{name}"))
+    return cast("Format", _installed()[name].load() if name in _installed() else import_module(f"{__name__}.{name}"))
+
+
+def _from_file(path: Path) -> Format:
+    spec = spec_from_file_location(f"curate_format_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise CurateError("no such file", where=path, hint="a Python file with `matches` and `convert`")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if missing := [name for name in ("matches", "convert") if not hasattr(module, name)]:
+        raise CurateError(f"the format has no `{missing[0]}`", where=path, hint="see docs/extend.md")
+    return cast("Format", module)
 
 
 def detect(record: dict[str, Any]) -> str | None:

@@ -2,21 +2,30 @@
 
     {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}], "model": "gpt-4"}
 
-`content` may be null beside `tool_calls`, or a list of parts, of which the text parts are read.
+Also LLaMA-Factory's v1 rows, arena-hard v2 answers, KTO rows (`label`), ultrachat_200k. `curate/ingest/chat.py` says
+what becomes of parts, tool calls and weights.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from curate.ingest.conversation import Conversation, Message, UnusableError
-from curate.ingest.normalise import json_text, optional_text, role_of
+from curate.ingest.chat import add_system, add_tools, messages_of, refuse_media
+from curate.ingest.conversation import Conversation, UnusableError
+from curate.ingest.moments import moment
+from curate.ingest.normalise import optional_text
+
+# The record's own id before those that name only its prompt.
+IDS = ("id", "conversation_id", "custom_id", "ans_id", "prompt_id", "uid")
+TIMES = ("created_at", "created", "timestamp", "tstamp")
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of turns under `messages`; turns have `role`."""
+    """A list of turns under `messages`, turns have `role`; with `chosen` or `rejected` it is a preference pair."""
     turns = record.get("messages")
-    return isinstance(turns, list) and (not turns or (isinstance(turns[0], dict) and "role" in turns[0]))
+    if not isinstance(turns, list) or "chosen" in record or "rejected" in record:
+        return False
+    return not turns or (isinstance(turns[0], dict) and "role" in turns[0])
 
 
 def convert(record: dict[str, Any]) -> Conversation:
@@ -25,31 +34,23 @@ def convert(record: dict[str, Any]) -> Conversation:
     if not isinstance(turns, list):
         raise UnusableError("unknown_shape", "no list under `messages`")
     edits: list[str] = []
-    messages = [_message(turn, number, edits) for number, turn in enumerate(turns)]
-    source_id = optional_text(record.get("id") or record.get("conversation_id") or record.get("custom_id"))
-    return Conversation(messages, source_id, optional_text(record.get("model")), edits=sorted(set(edits)))
-
-
-def _message(turn: Any, number: int, edits: list[str]) -> Message:
-    if not isinstance(turn, dict) or "role" not in turn:
-        raise UnusableError("bad_message", f"message {number} has no `role`")
-    role, speaker = role_of(turn["role"])
-    calls = turn.get("tool_calls") or turn.get("function_call")
-    content = turn.get("content")
-    if isinstance(content, list):
-        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        if any(not isinstance(text, str) for text in texts):
-            raise UnusableError("bad_message", f"message {number} has a part that is not text")
-        content = "\n".join(map(str, texts))
-        edits.append("parts_joined")
-    elif content is None and calls:
-        content = ""
-    if not isinstance(content, str):
-        raise UnusableError("bad_message", f"the `content` of message {number} is not text")
-    return Message(
-        role,
-        content,
-        optional_text(turn.get("model")),
-        speaker or optional_text(turn.get("name")),
-        json_text(calls) if calls else None,
+    messages = messages_of(turns, edits)
+    if len(record) == 1:
+        return Conversation(messages, edits=sorted(set(edits)))
+    refuse_media(record)
+    add_system(messages, record.get("system"), edits)
+    add_tools(messages, record.get("tools") or record.get("functions"), edits)
+    return Conversation(
+        messages,
+        next((text for name in IDS if (text := optional_text(record.get(name)))), None),
+        optional_text(record.get("model")),
+        created_at=next((time for name in TIMES if (time := moment(record.get(name)))), None),
+        edits=sorted(set(edits)),
+        marks=_marks(record),
     )
+
+
+def _marks(record: dict[str, Any]) -> list[str]:
+    """`label` is KTO's: whether a person wants such an answer."""
+    undesirable = record.get("label") is False or record.get("kto_tag") is False
+    return ["incomplete"] * (record.get("finish_reason") == "length") + ["undesirable"] * undesirable
