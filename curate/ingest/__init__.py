@@ -12,7 +12,7 @@ from curate.ingest.run import Run
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 # Our names for what `columns` may find.
@@ -62,7 +62,7 @@ def ingest(
     source: str | None = None,
     format: str | None = None,
     columns: Mapping[str, str] | None = None,
-    prompts: Iterable[str | Path] = (),
+    prompts: Sequence[str | Path] = (),
     branches: str = "current",
     fragments: str = "join",
     limit: int | None = None,
@@ -105,8 +105,10 @@ def ingest(
     runs = _runs(ws)
     earlier = [{**file, "options": run["options"]} for run in runs for file in run["files"]]
     found = plan([str(path) for path in paths], options, earlier)
-    for file, why in found.skipped.items():
-        talk.warn(f"left out `{file}`: {why}")
+    for why in dict.fromkeys(found.skipped.values()):
+        left = [file for file, reason in found.skipped.items() if reason == why]
+        more = f" and {len(left) - 3} more, all named in the manifest" if len(left) > 3 else ""
+        talk.warn(f"left out {', '.join(f'`{file}`' for file in left[:3])}{more}: {why}")
     result = IngestResult(
         files=[item.source.file for item in found.inputs],
         formats={item.source.file: item.format for item in found.inputs},

@@ -31,7 +31,7 @@ class Plan:
         inputs: New files with conversations.
         known: Files that the workspace has already.
         prompts: Identity of each file whose answers lie in others, and how many prompts it has.
-        skipped: Files of folders and globs that hold nothing for us, and why.
+        skipped: Files of folders, globs and archives that hold nothing for us, and why.
     """
 
     inputs: list[Input] = field(default_factory=list)
@@ -55,9 +55,16 @@ def plan(paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str
         formats.load(options["format"])
     earlier = {entry[name]: entry for name in ("file", "identity") for entry in known}
     result = Plan()
-    given = Prompts()
+    named, given = Prompts(), Prompts()
+    for source in expand(options["prompts"]) if options["prompts"] else ():
+        found = _look(source, {**options, "format": None, "columns": None})
+        if isinstance(found, Input):
+            raise InputError("the file holds conversations and no prompts", where=source.file, hint="name it as a FILE")
+        named.add(source, found)
     problem: InputError | None = None
-    for source in [*expand(options["prompts"]), *expand(paths)] if options["prompts"] else expand(paths):
+    for source in expand(paths):
+        if source.file in named.files:
+            continue
         entry = earlier.get(source.identity) or earlier.get(source.file)
         if entry is not None and source.file != STDIN:
             _same(source, entry, options)
@@ -73,17 +80,17 @@ def plan(paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str
             continue
         if isinstance(found, Input):
             result.inputs.append(found)
-        elif source.file not in given.files:
+        else:
             given.add(source, found)
     if problem and not (result.inputs or result.known):
         raise problem
     if given.files and not (result.inputs or result.known):
         what = "the file holds prompts whose answers lie in another file"
         raise InputError(what, where=next(iter(given.files)), hint="name the file with the answers as well")
-    result.inputs = [_with_prompts(item, given) for item in result.inputs]
-    for item in result.inputs:
-        for prompts in item.prompts:
-            result.prompts |= prompts.files
+    beside: dict[str, Prompts] = {}
+    result.inputs = [_with_prompts(item, named, beside, given) for item in result.inputs]
+    for prompts in (named, given, *beside.values()):
+        result.prompts |= prompts.files
     return result
 
 
@@ -100,19 +107,18 @@ def _same(source: Source, entry: dict[str, Any], options: dict[str, Any]) -> Non
     )
 
 
-def _with_prompts(item: Input, given: Prompts) -> Input:
-    """The input with the prompts that its answers need: those given, then those that lie beside it."""
+def _with_prompts(item: Input, named: Prompts, beside: dict[str, Prompts], given: Prompts) -> Input:
+    """The input with the prompts for its answers: those of `--prompts`, those beside it, those of the other files."""
     if item.format is None or formats.answers(item.format) is None:
         return item
-    prompts = [given] if given.files else []
     place = companions.beside(item.source.file) if item.source.file != STDIN else None
-    if place and place not in given.files:
+    if place and place not in beside:
+        beside[place] = Prompts()
         (source,) = expand([place])
-        found = _look(source, {"format": None})
+        found = _look(source, item.options | {"format": None, "columns": None})
         if not isinstance(found, Input):
-            prompts.append(Prompts())
-            prompts[-1].add(source, found)
-    return replace(item, prompts=tuple(prompts))
+            beside[place].add(source, found)
+    return replace(item, prompts=(named, *([beside[place]] if place else []), given))
 
 
 def _look(source: Source, options: dict[str, Any]) -> Input | list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list
                 first=pl.col("messages").list.first().struct.field("role"),
                 last=pl.col("messages").list.last().struct.field("role"),
             )
-            .filter(pl.col("base").is_not_null() & pl.col("number").is_not_null())
+            .filter(pl.col("base").is_not_null() & ~pl.struct("source_file", "source_row").is_duplicated())
             .select("source_file", "base", "number", "turns", "first", "last")
         )
     before = pl.all().shift(1).over("source_file", "base").name.prefix("before_")
