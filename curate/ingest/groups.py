@@ -79,7 +79,21 @@ def convert(group: list[Record | Reject], item: Input) -> Outcome:
             _join(outcome)
     for conversation, _ in outcome.conversations:
         tidy(conversation)
+    if not all(conversation.messages for conversation, _ in outcome.conversations):
+        _set_aside(outcome, {record.row: record for record in records})
     return outcome
+
+
+def _set_aside(outcome: Outcome, records: dict[int, Record]) -> None:
+    """Reject what held nothing but an advert."""
+    kept = []
+    for conversation, record in outcome.conversations:
+        if conversation.messages:
+            kept.append((conversation, record))
+            continue
+        rows = [record.row, *conversation.joined_rows]
+        outcome.rejects += [records[row].reject("empty", "nothing but an advert") for row in rows]
+    outcome.conversations = kept
 
 
 def _alone(record: Record, item: Input, outcome: Outcome) -> None:

@@ -183,6 +183,14 @@ def test_two_files_with_different_prompts_under_one_key_are_not_guessed_between(
     assert (result.conversations, result.rejects) == (1, {"ambiguous_prompt": 1, "no_prompt": 1})
 
 
+def test_a_conversation_that_is_nothing_but_an_advert_is_set_aside(tmp_path: Path, chat: Chat) -> None:
+    advert = "*This chat conversation is shared from [**TypingMind.com**](https://typingmind.com)*"
+    records = [chat("q", "a"), {"id": "x", "conversations": [{"from": "system", "value": advert}]}]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+    result = curate.ingest([tmp_path / "a.json"], tmp_path / "ws", quiet=True)
+    assert (result.records, result.conversations, result.rejects) == (2, 1, {"empty": 1})
+
+
 def test_a_list_inside_an_object(tmp_path: Path, chat: Chat) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"data": [chat("q", "a"), chat("r", "b")], "version": 3}, indent=1))

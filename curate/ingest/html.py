@@ -1,0 +1,210 @@
+"""HTML of ChatGPT's page to Markdown, and only that: what a person or a model wrote about HTML stays.
+
+A ShareGPT page holds each answer as the `outerHTML` of its element:
+
+    <div class="markdown prose w-full break-words dark:prose-invert light"><p>Use <code>ls</code>.</p></div>
+
+The evidence asked for is what a browser's serialisation cannot lack: the answer begins with that very
+element (its class has the words `markdown` and `prose`; plain wrappers may surround it), every tag
+that HTML knows is closed in order, and the first element ends where the text ends. A prompt on such a
+page was saved as text, so a prompt is HTML only when it is one wrapper of the class
+`whitespace-pre-wrap` with nothing but text in it, in a conversation whose answers are HTML. A bare
+`<p>` is no evidence: a model asked for HTML answers just so.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bs4 import BeautifulSoup
+    from bs4.element import Tag
+    from markdownify import MarkdownConverter
+
+# The converter calls itself for every level; formulas, which nest deepest, are taken out before.
+MAX_DEPTH = 150
+
+_VOIDS = "area base br col embed hr img input link meta source track wbr"
+_ELEMENTS = """
+    a abbr article aside audio b bdi bdo blockquote body button caption circle cite clippath code colgroup data
+    datalist dd defs del details dfn dialog div dl dt ellipse em fieldset figcaption figure footer foreignobject
+    form g h1 h2 h3 h4 h5 h6 head header hgroup html i iframe ins kbd label legend li line lineargradient main
+    map mark marker mask menu meter nav noscript object ol optgroup option output p path pattern picture polygon
+    polyline pre progress q radialgradient rect rp rt ruby s samp script section select slot small span stop
+    strong style sub summary sup svg symbol table tbody td template textarea tfoot th thead time title tr tspan
+    u ul use var video annotation math menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded
+    mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder
+    munderover semantics
+"""
+_VOID = frozenset(_VOIDS.split())
+_KNOWN = _VOID | frozenset(_ELEMENTS.split())
+_TAG = re.compile(
+    r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)"
+    r"(?P<attributes>(?:\s+[^\s\"'<>/=]+(?:=\"[^\"]*\")?)*+)\s*(?P<void>/?)>|<(?:!---->|!-- -->)?"
+)
+_CLASS = re.compile(r'\sclass="([^"]*)"')
+_UI_IDS = re.compile(r"result-(?:action|counter|copy)")
+_LANGUAGE_CLASS = re.compile(r"(?:language|lang)-([\w+#.-]+)")
+_LANGUAGE_HEAD = re.compile(r"\s*([\w+#.-]{1,20}?)\s*(?:Copy code)?\s*")
+_CODE_HEAD = re.compile(r"\s*([\w+#.-]{0,20}?)[ \t]*\n?[ \t]*Copy code\n?")
+
+
+def is_page(response: str) -> bool:
+    """Whether a response begins as an answer on ChatGPT's page does."""
+    return any({"markdown", "prose"} <= classes for classes in _first_wrappers(response))
+
+
+def to_markdown(response: str) -> str | None:
+    """A page's answer as Markdown; null when its tags do not fit together, or nest too deeply."""
+    sound = _sound(response)
+    if sound is None:
+        return None
+    try:
+        return str(_converter().convert(sound)).strip()
+    except RecursionError:
+        return None
+
+
+def prompt_text(prompt: str) -> str | None:
+    """The text within a page's prompt; null when it is not wrapped as the page wraps one."""
+    if not any("whitespace-pre-wrap" in classes for classes in _first_wrappers(prompt)):
+        return None
+    sound = _sound(prompt)
+    if sound is None:
+        return None
+    tags = list(_TAG.finditer(sound))
+    if any(tag["name"].lower() not in ("div", "span", "br") for tag in tags):
+        return None
+    text = _TAG.sub(lambda tag: "\n" if tag["name"].lower() == "br" else "", sound)
+    return html.unescape(text).strip()
+
+
+def _first_wrappers(text: str) -> Iterator[set[str]]:
+    """The classes of each `div` that the text begins with, one inside the other."""
+    place = len(text) - len(text.lstrip())
+    while (tag := _TAG.match(text, place)) and tag["name"] == "div" and not tag["close"]:
+        found = _CLASS.search(tag["attributes"])
+        yield set(found[1].split()) if found else set()
+        place = tag.end()
+        while text[place : place + 1].isspace():
+            place += 1
+
+
+def _sound(text: str) -> str | None:
+    """The text when its tags fit together as a browser writes them, else null.
+
+    What only looks like a tag ("List<generic>" where a cleaner has undone the entities) becomes text.
+    """
+    text = text.strip()
+    parts: list[str] = []
+    open_tags: list[str] = []
+    place = 0
+    for tag in _TAG.finditer(text):
+        name = (tag["name"] or "").lower()
+        parts.append(text[place : tag.start()])
+        place = tag.end()
+        if name not in _KNOWN:
+            parts.append("" if tag[0].startswith("<!--") else tag[0].replace("<", "&lt;").replace(">", "&gt;"))
+            continue
+        parts.append(tag[0])
+        if name in _VOID or (tag["void"] and not tag["close"]):
+            continue
+        if not tag["close"]:
+            open_tags.append(name)
+            if len(open_tags) > MAX_DEPTH:
+                return None
+        elif not open_tags or open_tags.pop() != name or (not open_tags and place < len(text)):
+            return None
+    return None if open_tags or place < len(text) else "".join(parts)
+
+
+def _prepare(soup: BeautifulSoup) -> None:
+    """Buttons, icons and counters go; formulas become TeX, code blocks plain text; list items know their number."""
+    for element in soup(["button", "svg", "style", "script"]) + soup(id=_UI_IDS):
+        if not element.decomposed:
+            element.decompose()
+    for formula in soup("span", class_="katex"):
+        if formula.decomposed:
+            continue
+        source = formula.find("annotation")
+        if source is None:
+            continue
+        tex = source.get_text().strip()
+        parent = formula.parent
+        if parent is not None and "katex-display" in (parent.get("class") or []):
+            parent.replace_with(f"\n$$\n{tex}\n$$\n")
+        else:
+            formula.replace_with(f"${tex}$")
+    for block in soup("pre"):
+        language, code = _code_block(block)
+        block["language"] = language
+        block.string = code
+    for items in soup("ol"):
+        start = str(items.get("start"))
+        first = int(start) if start.isdecimal() and len(start) < 10 else 1
+        for number, item in enumerate(items("li", recursive=False), first):
+            item["bullet"] = f"{number}. "
+
+
+@cache
+def _converter() -> MarkdownConverter:
+    from markdownify import ATX, MarkdownConverter
+
+    class PageConverter(MarkdownConverter):
+        """Plain text stays as it is; code blocks, links and table cells as ChatGPT wrote them."""
+
+        def convert_soup(self, soup: BeautifulSoup) -> str:
+            _prepare(soup)
+            return str(super().convert_soup(soup))
+
+        def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            code = el.get_text()
+            if not code.strip():
+                return ""
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
+            return f"\n\n{fence}{el['language']}\n{code}\n{fence}\n\n"
+
+        def convert_a(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            # Written bare, and made a link by the page.
+            bare = text.strip()
+            if bare and el.get("href") in (bare, f"http://{bare}", f"https://{bare}", f"mailto:{bare}"):
+                return text
+            return str(super().convert_a(el, text, parent_tags))  # type: ignore[misc]
+
+        def convert_td(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            return str(super().convert_td(el, text.replace("|", "\\|"), parent_tags))  # type: ignore[misc]
+
+        def convert_th(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            return str(super().convert_th(el, text.replace("|", "\\|"), parent_tags))  # type: ignore[misc]
+
+        def convert_input(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            if el.get("type") != "checkbox":
+                return ""
+            return "[x]" if el.has_attr("checked") else "[ ]"
+
+        def convert_li(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+            bullet = str(el.get("bullet", "- "))
+            lines = text.strip().split("\n")
+            indent = " " * len(bullet)
+            return bullet + "\n".join([lines[0], *(line and indent + line for line in lines[1:])]) + "\n"
+
+    return PageConverter(heading_style=ATX, escape_asterisks=False, escape_underscores=False)
+
+
+def _code_block(pre: Tag) -> tuple[str, str]:
+    """Language and code of a `pre`: the language from the code's class, else from the head above it."""
+    code: Any = pre.find("code")
+    if code is None:
+        head = _CODE_HEAD.match(text := pre.get_text())
+        return (head[1], text[head.end() :].strip("\n")) if head else ("", text.strip("\n"))
+    text = code.get_text()
+    named = _LANGUAGE_CLASS.search(" ".join(code.get("class") or []))
+    if named is None:
+        code.extract()
+        named = _LANGUAGE_HEAD.fullmatch(pre.get_text())
+    return named[1] if named else "", text.strip("\n")

@@ -1,0 +1,42 @@
+"""Characters that show nothing: removed where they are dirt, kept where a script or an emoji needs them.
+
+U+200B, U+2060, U+FEFF and U+2063 come from web pages and editors. U+200C and U+200D join and part
+letters in Persian, Urdu and the Indic scripts and build emoji families; between Latin letters,
+spaces and punctuation they are dirt too. U+200B parts words in Thai, Lao, Burmese, Khmer and
+Tibetan and stays there. One mark alone between quotes is what somebody writes about, and stays.
+
+Not touched: carriage returns, soft hyphens, direction marks, line separators, and control characters
+other than NUL. Those stand where text copied out of a PDF had a hyphen or a ligature: without them
+two words would run together and nobody could tell any more.
+"""
+
+from __future__ import annotations
+
+import re
+
+MARKS = ("\u200b", "\u200d", "\u200c", "\ufeff", "\u2060", "\u2063")
+
+_MARK = re.compile("[\u200b\u200c\u200d\u2060\u2063\ufeff]+")
+# Latin and what is written with it; an end of the text counts as such.
+_PLAIN = re.compile("[\x00-\u024f\u1e00-\u1eff\u2000-\u200a\u2010-\u202f\u2032-\u203a\u20a0-\u20cf\u3000]?")
+_WORDS_WITHOUT_SPACES = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]")
+_QUOTES = {'""', "''", "``", "“”", "‘’", "«»", "[]", "()"}
+
+
+def without_zero_width(text: str) -> str:
+    """The text without marks that are dirt; the same object when it has none."""
+    return _MARK.sub(_kept, text) if any(mark in text for mark in MARKS) else text
+
+
+def _kept(match: re.Match[str]) -> str:
+    """What remains of a run of marks, by what stands on both sides of it."""
+    text, marks = match.string, match[0]
+    before = text[match.start() - 1] if match.start() else ""
+    after = text[match.end() : match.end() + 1]
+    if len(marks) == 1 and before + after in _QUOTES:
+        return marks
+    if marks in "\u200c\u200d" and not (_PLAIN.fullmatch(before) and _PLAIN.fullmatch(after)):
+        return marks
+    if marks == "\u200b" and before and after and _WORDS_WITHOUT_SPACES.match(before + after):
+        return marks
+    return ""
