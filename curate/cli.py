@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curate import __version__, output
+from curate.rules_cli import rules_app
 
 app = typer.Typer(
     name="curate",
@@ -18,11 +19,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-rules_app = typer.Typer(no_args_is_help=True, help="Look at the rule files: what they say, and whether they hold.")
 app.add_typer(rules_app, name="rules")
 
 Paths = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; plain, .gz or .zst.")
+    list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; also .gz, .zst and .zip.")
 ]
 WorkspaceOption = Annotated[
     Path, typer.Option("-w", "--workspace", envvar="CURATE_WORKSPACE", help="Folder of the workspace.")
@@ -104,6 +104,14 @@ def ingest(
     workspace: WorkspaceOption = DEFAULT,
     source: Annotated[str | None, typer.Option(help="Name of the data set; else each file's own name.")] = None,
     format: Annotated[str | None, typer.Option("--format", help="Input format; else detected.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Which column holds what: user=QUESTION,assistant=ANSWER,model=ENGINE …")
+    ] = None,
+    prompts: Annotated[
+        list[str] | None, typer.Option(help="File with the prompts of answers that come without; repeatable.")
+    ] = None,
+    branches: Annotated[str, typer.Option(help="Of branching conversations the `current` branch, or `all`.")] = "current",
+    fragments: Annotated[str, typer.Option(help="`join` conversations that a dump has in pieces, or `keep` them.")] = "join",
     limit: Limit = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -111,22 +119,39 @@ def ingest(
     """Read dumps into the workspace; records that cannot be used are set aside with their reason."""
     import curate
 
-    result = curate.ingest(paths, workspace, source=source, format=format, limit=limit, quiet=quiet)
-    output.facts(result, json, {"conversations": result.conversations, "rejected": result.rejects})
+    result = curate.ingest(
+        paths,
+        workspace,
+        source=source,
+        format=format,
+        columns=_pairs("--columns", columns),
+        prompts=prompts or (),
+        branches=branches,
+        fragments=fragments,
+        limit=limit,
+        quiet=quiet,
+    )
+    counts: dict[str, Any] = {"records": result.records, "conversations": result.conversations}
+    counts |= {"more than one in a record": result.split} if result.split else {}
+    counts |= {"joined": result.joined, "fragments": result.fragments} if result.joined or result.fragments else {}
+    counts |= {"rejected": result.rejects} | ({"edited": result.edits} if result.edits else {})
+    output.facts(result, json, counts)
 
 
 @app.command()
 def clean(
     workspace: WorkspaceOption = DEFAULT,
     rules: Annotated[str, typer.Option(help="Rule file.")] = "clean.toml",
+    redact: Annotated[bool, typer.Option("--redact", help="Replace personal data and secrets from here on.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Flag conversations with what is wrong with them; nothing is deleted."""
+    """Flag conversations and messages with what is wrong with them; nothing is deleted."""
     import curate
 
-    result = curate.clean(workspace, rules_file=rules, quiet=quiet)
+    result = curate.clean(workspace, rules_file=rules, redact=redact, quiet=quiet)
     counts = {"conversations": result.conversations, "flagged": result.flagged, "by rule": result.rules}
+    counts |= {} if result.redacted is None else {"redacted": result.redacted}
     output.facts(result, json, counts)
 
 
@@ -134,15 +159,40 @@ def clean(
 def label(
     workspace: WorkspaceOption = DEFAULT,
     rules: Annotated[str, typer.Option(help="Rule file.")] = "labels.toml",
+    impossible: Annotated[str, typer.Option(help="Rule file of classes that cannot be.")] = "impossible.toml",
+    claims: Annotated[str, typer.Option(help="Rule file of what responses say of themselves.")] = "claims.toml",
+    labels: Annotated[
+        str | None, typer.Option(help="Side file of known classes: .csv, .jsonl or .parquet; it goes before the rules.")
+    ] = None,
+    source_class: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=CLASS", help="Class of a source or file; repeatable.")
+    ] = None,
     assume: Assume = None,
+    tasks: Annotated[str, typer.Option(help="Rule file of the tasks.")] = "tasks.toml",
+    semantic: Annotated[bool, typer.Option("--semantic", help="Let a classifier tell the other tasks.")] = False,
+    embedder: Annotated[str | None, typer.Option(help="Its model: a folder, or a name on the hub.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Examples of every class, rule and conflict.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Give every response its class by what its record says about the source; unknown stays unknown."""
     import curate
 
-    result = curate.label(workspace, rules_file=rules, assume=assume, quiet=quiet)
-    output.facts(result, json, {"responses": result.responses, "classes": result.classes, "by rule": result.rules})
+    result = curate.label(
+        workspace,
+        rules_file=rules,
+        impossible=impossible,
+        claims=claims,
+        labels=labels,
+        sources=_source_classes(source_class),
+        assume=assume,
+        tasks_file=tasks,
+        semantic=semantic,
+        embedder=embedder,
+        explain=explain,
+        quiet=quiet,
+    )
+    output.labels(result, json)
 
 
 @app.command()
@@ -233,9 +283,11 @@ def export(
     clean_rules: Annotated[str, typer.Option("--clean", help="Rule file that `curate clean` used.")] = "clean.toml",
     keep_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations stay.")] = None,
     drop_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations go.")] = None,
+    mask_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose responses weigh 0.")] = None,
     tokenizer: Tokenizer = None,
     template: Annotated[str, typer.Option(help="OpenChat model type.")] = "openchat_v3.2_mistral",
     max_length: Annotated[int | None, typer.Option(min=1, help="Token ids per row; else the template's.")] = None,
+    long: Annotated[str, typer.Option(help="Conversations above that: `split` into rows, or `cut`.")] = "split",
     epochs: Annotated[int, typer.Option(min=1, help="Files of different order, where the format has one each.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
@@ -259,9 +311,11 @@ def export(
         unlabelled=unlabelled,
         keep_flagged=keep_flagged or (),
         drop_flagged=drop_flagged or (),
+        mask_flagged=mask_flagged or (),
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
+        long=long,
         epochs=epochs,
         seed=seed,
         name=name,
@@ -289,55 +343,25 @@ def report(workspace: WorkspaceOption = DEFAULT, json: Json = False) -> None:
         output.funnel(funnel)
 
 
-@rules_app.command("check")
-def rules_check(
-    files: Annotated[list[str] | None, typer.Argument(help="Rule files; without any, those in use.")] = None,
-    json: Json = False,
-) -> None:
-    """Check rule files: keys, expressions, and every rule's own cases."""
-    from curate.rules import check
+def _pairs(option: str, text: str | None) -> dict[str, str] | None:
+    from curate.errors import CurateError
 
-    checked = [check(file) for file in files or _rule_files()]
-    if json:
-        output.json(checked)
-    else:
-        for item in checked:
-            sys.stdout.write(f"ok  {item.path}: {item.rules} {item.kind}, {item.cases} cases\n")
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(name.strip() and value.strip() for name, _, value in pairs):
+        raise CurateError(f"`{option} {text}` is not NAME=VALUE,NAME=VALUE", hint=f"{option} user=prompt,assistant=answer")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-@rules_app.command("list")
-def rules_list(file: Annotated[str, typer.Argument(help="Rule file.")], json: Json = False) -> None:
-    """List the rules of a file with their reasons."""
-    from curate.console import plain
-    from curate.rules import check, load
+def _source_classes(options: list[str] | None) -> dict[str, str]:
+    from curate.errors import CurateError
 
-    rule_set = load(file, check(file).kind, check_cases=False)
-    if json:
-        output.json([{"name": r.name, "verdict": r.verdict, "why": r.why, "when": r.when} for r in rule_set.rules])
-        return
-    for rule in rule_set.rules:
-        sys.stdout.write(plain(f"{rule.name} → {rule.verdict}") + "\n")
-        for line in (rule.why, *rule.when.strip().split("\n")):
-            sys.stdout.write(f"    {plain(line.strip())}\n")
-
-
-@rules_app.command("columns")
-def rules_columns(kind: Annotated[str, typer.Argument(help="labels, clean, defects or conditions.")]) -> None:
-    """List the columns that rules of a kind may ask about."""
-    from curate.errors import CurateError, did_you_mean
-    from curate.rules import COLUMNS
-
-    if kind not in COLUMNS:
-        raise CurateError(f"no rules of kind `{kind}`", hint=did_you_mean(kind, COLUMNS))
-    for column, (type_, meaning) in COLUMNS[kind].items():
-        sys.stdout.write(f"{column:<18} {type_:<6} {meaning}\n")
-
-
-def _rule_files() -> list[str]:
-    from curate.rules import locate
-
-    folder = locate("labels.toml").parent
-    return [str(path) for path in sorted(folder.rglob("*.toml"))]
+    pairs = [option.rpartition("=") for option in options or ()]
+    for name, _, class_ in pairs:
+        if not (name and class_):
+            raise CurateError(f"`--source-class {name}{class_}` is not NAME=CLASS", hint="--source-class my_dump=gpt-4")
+    return {name: class_ for name, _, class_ in pairs}
 
 
 def _price(text: str | None) -> tuple[float, float] | None:

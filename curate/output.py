@@ -10,7 +10,7 @@ from curate.console import plain, print_json, stdout, unicode_stdout
 from curate.errors import GateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def facts(result: object, as_json: bool, lines: dict[str, Any]) -> None:
@@ -44,6 +44,11 @@ def _lines(render: Callable[[int, bool], Any]) -> None:
         console.print(line, soft_wrap=True)
 
 
+def lines(text: Iterable[str]) -> None:
+    """Lines that are inert for a terminal already."""
+    sys.stdout.writelines(f"{line}\n" for line in text)
+
+
 def hist(histogram: Any) -> None:
     """A histogram as wide as the terminal."""
     from curate.report.histogram import render
@@ -65,6 +70,19 @@ def funnel(funnel: Any) -> None:
             "the funnel is not balanced: conversations are neither exported nor dropped, or counted twice",
             hint="run `curate export` again; if it stays so, ingest the dumps into a new workspace",
         )
+
+
+def labels(result: Any, as_json: bool) -> None:
+    """How the responses were labelled, and why where somebody asked."""
+    from curate.label.explain import render
+
+    lines = {"responses": result.responses, "classes": result.classes, "by rule": result.rules}
+    more = {"conflicts": result.conflicts, "only claimed": result.claims, "verified": result.verified}
+    lines |= {"tasks": result.tasks} if result.tasks else {}
+    unmatched = {} if result.unmatched is None else {"unmatched": result.unmatched}
+    facts(result, as_json, {**lines, **{name: value for name, value in more.items() if value}, **unmatched})
+    if result.explanation and not as_json:
+        sys.stdout.writelines(f"{line}\n" for line in render(result.explanation))
 
 
 def export(result: Any) -> None:

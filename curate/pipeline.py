@@ -149,6 +149,11 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path) -> N
         CurateError: The first of them.
     """
     judge = None
+    if steps.get("label", {}).get("labels"):
+        from curate.label import side_file
+
+        rules_file = steps["label"].get("rules_file", "labels.toml")
+        side_file.read(steps["label"]["labels"], rules.load(rules_file, "labels"))
     if "dedup" in steps:
         from curate.dedup.lsh import bands
 
@@ -172,7 +177,9 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path) -> N
 
 
 def _fits(value: object, annotation: str) -> bool:
-    """Whether a TOML value suits an annotation such as `float | None`, `tuple[float, float]` or `Sequence[str]`."""
+    """Whether a TOML value suits an annotation such as `float | None`, `Sequence[str]` or `Mapping[str, str]`."""
+    if isinstance(value, dict):
+        return annotation.startswith("Mapping[str, str]") and all(isinstance(item, str) for item in value.values())
     if isinstance(value, list):
         if annotation.startswith("tuple[float, float]"):
             return len(value) == 2 and all(_fits(item, "float") for item in value)

@@ -65,15 +65,16 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         workspace: Folder of the workspace.
 
     Returns:
-        Columns of `conversations`, and those of `labels`, `scores`, `flags` and `duplicates` where the
+        Columns of `conversations`, and those of `labels`, `tasks`, `scores`, `flags` and `duplicates` where the
         stages ran, null for shards that they have not seen yet; `flags.rules` is called `flags`, the text of
-        the response `response`.
+        the response `response`. `task` is that of `tasks`, decided by `task_rule`; what the record states is
+        `stated_task`.
 
     Raises:
         WorkspaceError: Not a workspace.
     """
     ws = Workspace(workspace)
-    frame = ws.scan("conversations")
+    frame = ws.scan("conversations").rename({"task": "stated_task"})
     rows = (
         frame.select("key", "messages", turn=pl.int_ranges(pl.col("messages").list.len(), dtype=pl.Int32))
         .explode("messages", "turn", empty_as_null=False, keep_nulls=False)
@@ -81,11 +82,11 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         .select("key", "turn", response=pl.col("messages").struct.field("content"))
         .join(frame, on="key", how="left", maintain_order="left")
     )
-    joins = {"labels": ["key", "turn"], "scores": ["key", "turn"], "flags": ["key"], "duplicates": ["key"]}
+    one, every = ["key", "turn"], ["key"]
+    joins = {"labels": one, "tasks": every, "scores": one, "flags": every, "duplicates": every}
+    names = {"flags": {"rules": "flags", "unknown": "flags_unknown"}, "tasks": {"rule": "task_rule"}}
     for table, on in joins.items():
         if ws.shards(table):
-            other = ws.scan(table)
-            if table == "flags":
-                other = other.rename({"rules": "flags", "unknown": "flags_unknown"})
+            other = ws.scan(table).rename(names.get(table, {}))
             rows = rows.join(other, on=on, how="left", maintain_order="left")
     return rows

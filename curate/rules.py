@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import RuleError, did_you_mean
+from curate.rule_kinds import COLUMNS as COLUMNS
+from curate.rule_kinds import UNITS as UNITS
+from curate.rule_kinds import VERDICTS as VERDICTS
 from curate.workspace import fingerprint
 
 if TYPE_CHECKING:
@@ -22,75 +25,17 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-# The flat columns a rule may ask about, per kind of file, and what they mean.
-COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
-    "labels": {
-        "model": ("str", "model as the message states it, else as its conversation does"),
-        "name": ("str", "name of the speaker: the role where it was one (chatgpt, bing, bard), else the message's own"),
-        "source": ("str", "name of the data set"),
-        "source_file": ("str", "file it came from"),
-        "source_id": ("str", "id as written in the record"),
-    },
-    "clean": {
-        "messages": ("int", "number of messages"),
-        "prompts": ("int", "number of user messages"),
-        "responses": ("int", "number of responses"),
-        "chars": ("int", "characters in all messages"),
-        "first_role": ("str", "role of the first message that is not a system message"),
-        "last_role": ("str", "role of the last message"),
-        "empty_prompts": ("int", "user messages without a visible character"),
-        "empty_responses": ("int", "responses without a visible character"),
-        "repeated_roles": ("int", "neighbours with the same role, system messages aside"),
-        "system_text": ("str", "the system messages; empty = none"),
-        "prompt_text": ("str", "the user messages, one after the other"),
-        "response_text": ("str", "the responses, one after the other, each begun by \\x1e"),
-    },
-    "defects": {
-        "response": ("str", "the response"),
-        "prompt": ("str", "the user message it answers; null = there is none"),
-        "opening": ("str", "its first 400 characters, outer white space aside"),
-        "ending": ("str", "the end of its last line, up to 300 characters"),
-        "chars": ("int", "characters of the response"),
-        "words": ("int", "words of the response"),
-        "fences": ("int", "lines of the response that begin with a code fence"),
-        "prose_share": ("float", "share of the response outside of code fences"),
-        "garbled": ("int", "replacement characters, and UTF-8 read as another encoding"),
-        "echo": ("bool", "whether it repeats a prompt of 40+ characters, case, space and punctuation aside"),
-        "repeated_lines": ("float", "share of its prose lines of 20+ characters that stand in it already"),
-        "sentence_lines": ("float", "share of such lines, the last aside, that end like a sentence; null = under two"),
-        "compression": ("float", "characters per compressed byte of its last 4,000; null = under 400 characters"),
-        "shared_words": ("int", "different words of 5+ Latin letters that prompt and response share"),
-        "prompt_words": ("int", "different words of 5+ Latin letters in the prompt"),
-        "language": ("str", "language of the response, ISO 639; null = not sure"),
-        "prompt_language": ("str", "language of the prompt, ISO 639; null = not sure"),
-        "language_asked": ("bool", "the conversation so far names a language, or another prompt is in the response's"),
-        "last": ("bool", "whether the response is the last message"),
-        "calls_tool": ("bool", "whether the response calls a tool"),
-    },
-    "conditions": {
-        "class": ("str", "class of the response"),
-        "task": ("str", "task of the conversation"),
-        "source": ("str", "name of the data set"),
-        "model": ("str", "model as written"),
-        "reward": ("float", "reward of the response, 0 to 1"),
-    },
-}
-
 # Files without rules, and who reads them.
 _READERS = {
     "keep": ("curate.dedup.policy", "load"),
+    "examples": ("curate.tasks.prototypes", "load"),
     "weights": ("curate.reward", "read_weights"),
     "rubric": ("curate.judge.rubric", "load"),
     "recipe": ("curate.pipeline", "load_recipe"),
 }
 
-# What a rule of each kind says beside `name`, `why`, `when` and its cases.
-VERDICTS: dict[str, tuple[str, type | tuple[type, ...], str]] = {
-    "labels": ("class", str, "the class, such as `gpt-4`"),
-    "clean": ("export", str, "`drop` or `keep`: what `curate export` does with the conversation by default"),
-    "defects": ("severity", (int, float), "0 to 1: how much of the reward the defect takes away"),
-    "conditions": ("condition", str, "the text that the prompt carries, such as `GPT4`"),
-}
+# Kinds whose verdicts somebody checks further.
+_STRICTER = {"conditions": ("curate.export.conditions", "load"), "tasks": ("curate.tasks", "load")}
 
 
 @dataclass(frozen=True)
@@ -101,8 +46,9 @@ class Rule:
         name: Unique in its file.
         why: The reason, for people.
         when: Polars SQL expression over the columns of its kind.
-        verdict: class, export policy, severity or condition, by kind.
+        verdict: class, export policy, severity, task or condition, by kind.
         cases: Rows with the expected answer under `fires`.
+        unit: One of `UNITS`.
     """
 
     name: str
@@ -110,6 +56,7 @@ class Rule:
     when: str
     verdict: Any
     cases: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    unit: str = "conversation"
 
     @property
     def expression(self) -> pl.Expr:
@@ -128,7 +75,7 @@ class RuleSet:
     @property
     def fingerprint(self) -> str:
         """Changes when what the rules decide may change; not with reasons, cases or comments."""
-        return fingerprint(self.kind, [(rule.name, rule.when, rule.verdict) for rule in self.rules])
+        return fingerprint(self.kind, [(rule.name, rule.unit, rule.when, rule.verdict) for rule in self.rules])
 
 
 def locate(name: str) -> Path:
@@ -149,6 +96,11 @@ def locate(name: str) -> Path:
             return candidate
     known = {path.stem for folder in folders for path in (folder / file).parent.glob("*.toml")}
     raise RuleError(f"no rule file `{name}`", hint=did_you_mean(file.stem, known))
+
+
+def shipped() -> list[Path]:
+    """Every file that comes with curate."""
+    return sorted(locate("labels.toml").parent.rglob("*.toml"))
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
@@ -179,7 +131,8 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     path = locate(name)
     value = read_toml(path, kind)
     if kind not in VERDICTS:
-        raise RuleError(f"a file of kind `{kind}` has no rules", where=path)
+        known = ", ".join(f"`{name}`" for name in VERDICTS)
+        raise RuleError(f"a file of kind `{kind}` has no rules", where=path, hint=f"kinds with rules: {known}")
     mistakes = _unknown_keys(value, {"schema", "kind", "rule"}, "the file")
     blocks = value.get("rule")
     if not isinstance(blocks, list) or not blocks:
@@ -193,7 +146,7 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
             mistakes.append(f"rule {position}: the name `{rule.name}` is taken")
         elif rule:
             rules.append(rule)
-            mistakes += _failed_cases(rule, kind) if check_cases and not found else []
+            mistakes += _failed_cases(rule, columns_of(kind, rule.unit)) if check_cases and not found else []
     if mistakes:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
         raise RuleError(f"the rule file has {count}:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
@@ -217,15 +170,30 @@ def check(name: str) -> Checked:
         RuleError: With every mistake of the file.
     """
     path = locate(name)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind in VERDICTS:
-        rules = load(str(path), kind).rules
+        rules = load_any(str(path)).rules
         return Checked(str(path), kind, len(rules), sum(len(rule.cases) for rule in rules))
     if kind not in _READERS:
         raise RuleError(f"unknown `kind` {kind!r}", where=path, hint=did_you_mean(kind, {*VERDICTS, *_READERS}))
     module, function = _READERS[kind]
     getattr(import_module(module), function)(str(path))
     return Checked(str(path), kind, 1, 0)
+
+
+def load_any(name: str) -> RuleSet:
+    """The rules of a file of whatever kind has rules.
+
+    Raises:
+        RuleError: With every mistake of the file, or it is of a kind without rules.
+    """
+    path = locate(name)
+    kind = kind_of(path)
+    if kind not in _STRICTER:
+        return load(str(path), kind)
+    module, function = _STRICTER[kind]
+    found: RuleSet = getattr(import_module(module), function)(str(path))
+    return found
 
 
 @contextmanager
@@ -244,6 +212,11 @@ def evaluating(rule_set: RuleSet) -> Iterator[None]:
         raise RuleError(what, where=rule_set.path, hint="add a case with such a row, then mend the rule") from error
 
 
+def columns_of(kind: str, unit: str) -> str:
+    """The key in `COLUMNS` of what rules of a kind and unit may ask about."""
+    return kind if unit == "conversation" else "clean-messages"
+
+
 def schema(kind: str) -> dict[str, pl.DataType]:
     """The polars types of the columns of a kind."""
     import polars as pl
@@ -258,13 +231,19 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     verdict, type_, meaning = VERDICTS[kind]
     name = block.get("name")
     where = f"{where} `{name}`" if isinstance(name, str) else where
-    mistakes = _unknown_keys(block, {"name", "why", "when", "case", verdict}, where)
+    units = {"unit"} if kind == "clean" else set()
+    mistakes = _unknown_keys(block, {"name", "why", "when", "case", verdict, *units}, where)
+    unit = block.get("unit", "conversation")
+    if unit not in UNITS:
+        mistakes.append(f"{where}: `unit` is {unit!r}; it is one of {', '.join(f'`{name}`' for name in UNITS)}")
+    columns = columns_of(kind, unit)
     texts = ("name", "why", "when")
     mistakes += [f"{where}: `{key}` is missing or not text" for key in texts if not _is_text(block.get(key))]
     value = block.get(verdict)
-    if not isinstance(value, type_) or isinstance(value, bool) or value == "":
+    texts_only = not isinstance(value, list) or all(_is_text(item) for item in value)
+    if not isinstance(value, type_) or isinstance(value, bool) or value == "" or not texts_only:
         mistakes.append(f"{where}: `{verdict}` is missing or wrong; it is {meaning}")
-    elif kind == "clean" and value not in ("drop", "keep"):
+    elif kind == "clean" and value not in ("drop", "keep", *(["mask"] if unit == "response" else [])):
         mistakes.append(f"{where}: `export` is {value!r}; it is {meaning}")
     elif isinstance(value, int | float) and not 0 <= value <= 1:
         mistakes.append(f"{where}: `severity` is {value}; it is {meaning}")
@@ -275,17 +254,22 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
     elif not all(any(case.get("fires") is answer for case in cases) for answer in (True, False)):
         mistakes.append(f"{where}: needs a case that fires and one that does not")
     for case in cases:
-        mistakes += _unknown_keys(case, {*COLUMNS[kind], "fires"}, f"{where}, case")
-        mistakes += _wrong_types(case, kind, f"{where}, case")
+        mistakes += _unknown_keys(case, {*COLUMNS[columns], "fires"}, f"{where}, case")
+        mistakes += _wrong_types(case, columns, f"{where}, case")
     when = block.get("when")
     if isinstance(when, str):
-        mistakes += [f"{where}: {mistake}" for mistake in _bad_expression(when, kind)]
+        mistakes += [f"{where}: {mistake}" for mistake in _bad_expression(when, columns)]
     if not all(_is_text(block.get(key)) for key in texts):
         return mistakes, None
-    return mistakes, Rule(block["name"], block["why"], block["when"], value, tuple(cases))
+    return mistakes, Rule(block["name"], block["why"], block["when"], value, tuple(cases), unit)
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """The kind that a file says it is of.
+
+    Raises:
+        RuleError: It cannot be read, or is not TOML.
+    """
     try:
         return str(tomllib.loads(path.read_text("utf-8")).get("kind"))
     except (OSError, ValueError) as error:

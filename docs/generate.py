@@ -88,8 +88,10 @@ def schema_page() -> str:
     lines += ["# Columns that rules may ask about", "", "See [rules.md](rules.md). Any of them may be null.", ""]
     for kind, columns in COLUMNS.items():
         rows = [(f"`{name}`", type_, meaning) for name, (type_, meaning) in columns.items()]
-        verdict, _, meaning = VERDICTS[kind]
-        lines += [f"## `{kind}`", "", f"A rule says `{verdict}`: {meaning}.", ""]
+        own, _, messages = kind.partition("-")
+        verdict, _, meaning = VERDICTS[own]
+        who = "A rule whose `unit` is a response or a prompt" if messages else "A rule"
+        lines += [f"## `{kind}`", "", f"{who} says `{verdict}`: {meaning}.", ""]
         lines += _table(("column", "type", "meaning"), rows)
     return "\n".join(lines)
 

@@ -82,11 +82,13 @@ def curated(home: Path, command: Callable[..., Done]) -> Path:
     return home
 
 
+INGESTED = "records        5\nconversations  4\nrejected       1 empty\n"
+
 # The way through.
 
 
 def test_stage_after_stage_prints_figures_on_stdout(home: Path, command: Callable[..., Done]) -> None:
-    assert command("ingest", "dump.json", "-q") == (0, "conversations  4\nrejected       1 empty\n", "")
+    assert command("ingest", "dump.json", "-q") == (0, INGESTED, "")
     assert command("clean", "-q").out == "conversations  4\nflagged        0\nby rule        none\n"
     assert command("label", "-q").out.splitlines()[:2] == [
         "responses      4",
@@ -164,7 +166,7 @@ def test_stdin_is_a_dump_too(home: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-m", "curate", "ingest", "-", "-q"], input=text, capture_output=True, check=True
     )
-    assert process.stdout == b"conversations  4\nrejected       1 empty\n"
+    assert process.stdout.decode() == INGESTED
 
 
 def test_version_and_module_agree(command: Callable[..., Done]) -> None:
@@ -191,7 +193,7 @@ hint: did you mean `dump.json`?
     "ingest other.json": """\
 error: no record of the file has a shape that curate knows
   --> other.json, first record, keys: `a`
-hint: formats: alpaca, openai, sharegpt; name one with --format
+hint: say which columns hold what: --columns user=COLUMN,assistant=COLUMN (docs/formats.md)
 """,
     "ingest dump.json --format shargpt": """\
 error: no input format `shargpt`
@@ -385,10 +387,10 @@ def test_nothing_from_data_steers_the_terminal(
 def test_json_keeps_the_very_text(
     home: Path,
     command: Callable[..., Done],
-    chat: Callable[..., dict[str, Any]],
     dump: Callable[[Path, list[Any]], Path],
 ) -> None:
-    dump(home / "dump.json", [chat(WHY, ANSWER, model=text) for text in [*NASTY.values(), "modèle 中"]])
+    turns = [{"role": "user", "content": WHY}, {"role": "assistant", "content": ANSWER}]
+    dump(home / "dump.json", [{"model": text, "messages": turns} for text in [*NASTY.values(), "modèle 中"]])
     command("ingest", "dump.json", "-q")
     groups = json.loads(command("hist", "chars", "--by", "model", "--json").out)["groups"]
     assert {group["name"] for group in groups} == {*NASTY.values(), "modèle 中"}

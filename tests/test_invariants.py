@@ -20,7 +20,7 @@ from curate.schema import TABLES
 from curate.workspace import Workspace
 
 STAGES = {"clean": "flags", "label": "labels", "dedup": "duplicates", "score": "scores"}
-PER_CONVERSATION = ("flags", "duplicates")
+PER_CONVERSATION = ("flags", "tasks", "duplicates")
 PER_RESPONSE = ("labels", "scores")
 
 modest = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -123,7 +123,8 @@ def test_a_stage_touches_its_own_table_and_the_manifest_only(
             run(stage, ws)
             after = tree(ws.path)
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-            made = {f"{STAGES[stage]}/part-{index:05}.parquet" for index in ws.shards("conversations")}
+            tables = {STAGES[stage], "tasks"} if stage == "label" else {STAGES[stage]}
+            made = {f"{table}/part-{index:05}.parquet" for table in tables for index in ws.shards("conversations")}
             assert changed == made | {"manifest.json"}
 
 

@@ -43,6 +43,7 @@ def test_the_model_of_the_conversation_gives_the_class(workspace: Callable[..., 
         "class": "gpt-4",
         "rule": "gpt4_model_name",
         "evidence": "model = gpt-4-0314",
+        "conflicts": [],
     }
 
 

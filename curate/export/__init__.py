@@ -88,6 +88,7 @@ def export(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
+    long: str = "split",
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -96,6 +97,7 @@ def export(
     clean: str = "clean.toml",
     keep_flagged: Sequence[str] = (),
     drop_flagged: Sequence[str] = (),
+    mask_flagged: Sequence[str] = (),
     dry_run: bool = False,
     quiet: bool = False,
 ) -> ExportResult:
@@ -113,14 +115,17 @@ def export(
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
         template: OpenChat model type, see `templates.TEMPLATES`.
         max_length: Ids per row; None = the template's context.
+        long: A conversation that is longer: `split` before questions into several rows, the system message before each,
+            or `cut` on the right as OpenChat does.
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
         conditions: Rule file of the conditions.
         weights: File of the class weights.
-        clean: Rule file of the cleaning rules, for which flags drop a conversation.
+        clean: Rule file of the cleaning rules, for which flags drop a conversation or mask a response.
         keep_flagged: Cleaning rules whose conversations are kept after all.
         drop_flagged: Cleaning rules whose conversations are dropped after all.
+        mask_flagged: Cleaning rules whose responses weigh 0 after all.
         dry_run: Count and write nothing.
         quiet: No progress.
 
@@ -139,6 +144,7 @@ def export(
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
+        long=long,
         epochs=epochs,
         name=name,
         conditions=conditions,
@@ -146,6 +152,7 @@ def export(
         clean=clean,
         keep_flagged=keep_flagged,
         drop_flagged=drop_flagged,
+        mask_flagged=mask_flagged,
     )
     ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
     if not ws.shards("conversations"):
@@ -158,6 +165,7 @@ def export(
         "template": template,
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,
+        "long": encoder.long if encoder else None,
         "epochs": epochs,
         "seed": seed,
         "policy": policy.options,

@@ -42,7 +42,7 @@ is empty and weighs 0 (`tool_call` in the manifest). Texts are raw: special toke
 `<|end_of_turn|>`, become control tokens in a tokenizer that reads them; `curate export --tokenizer` escapes them."""
 
 _TOKENS = """\
-One row per conversation and condition, tokenised with the template `{template}` and cut at {max_length} tokens.
+One row per conversation and condition, tokenised with the template `{template}`, {long} above {max_length} tokens.
 `labels` is -100 where nothing is learned; `loss_weights` is not shifted and 0 there. Special tokens that somebody typed
 are text, not control tokens. Tool calls are in no shard (`tool_call` in the manifest)."""
 
@@ -64,7 +64,7 @@ def render(job: Job) -> str:
     tokens = job.encoder is not None
     return _CARD.format(
         name=job.name,
-        what=_TOKENS.format(template=job.template.name, max_length=job.encoder.max_length) if job.encoder else _TEXT,
+        what=_TOKENS.format(template=job.template.name, max_length=job.encoder.max_length, long=job.encoder.long) if job.encoder else _TEXT,
         conditions=conditions,
         weighting=_weighting(policy),
         note=f"\nThe judge is `local`: {policy['note']}.\n" if policy["note"] else "",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from curate import redact
 from curate.errors import CurateError, WorkspaceError
 from curate.export import conditions
 from curate.responses import messages
@@ -50,7 +51,7 @@ def mix(workspace: Workspace, index: int, policy: Policy) -> Mixed:
         CurateError: A class has no condition or no weight, a weight is not finite, or a flag has no rule.
         WorkspaceError: A reward is not between 0 and 1.
     """
-    conversations = workspace.read("conversations", index)
+    conversations = _tasked(workspace, index, policy, redact.read(workspace, index))
     turns = messages(conversations)
     responses = _weigh(_responses(workspace, index, policy, conversations, turns), policy)
     conversations = _flagged(workspace, index, policy, conversations)
@@ -60,6 +61,14 @@ def mix(workspace: Workspace, index: int, policy: Policy) -> Mixed:
     )
     _require_named(trained, policy)
     return Mixed(_rows(conversations, turns, trained, policy), responses, dropped)
+
+
+def _tasked(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
+    """Conversations with the `task` that `curate label` found; before it ran, the one that the record states."""
+    if "tasks" not in policy.tables:
+        return conversations
+    tasks = workspace.read("tasks", index, ["key", "task"])
+    return conversations.drop("task").join(tasks, on="key", how="left", maintain_order="left")
 
 
 def shuffle_hash(values: Keys, seed: int) -> Keys:
@@ -74,7 +83,8 @@ def _responses(
     workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame, turns: pl.DataFrame
 ) -> pl.DataFrame:
     """Each response with what every stage said of it; null where none did."""
-    of_conversation = conversations.select("key", "source", "task", conversation_model="model")
+    verified = pl.col("marks").list.contains("verified")
+    of_conversation = conversations.select("key", "source", "task", verified=verified, conversation_model="model")
     frame = (
         turns.filter(pl.col("role") == "assistant")
         .join(of_conversation, on="key", how="left", maintain_order="left")
@@ -90,6 +100,7 @@ def _responses(
             frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
+    frame = frame.join(_masked(workspace, index, policy), on=["key", "turn"], how="left", maintain_order="left")
     rewards = frame["reward"]
     if not rewards.drop_nulls().is_between(0, 1).all():
         raise WorkspaceError("a reward is not between 0 and 1", where=workspace.shard("scores", index))
@@ -114,6 +125,8 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return weighed.with_columns(
         masked=pl.when(silent)
         .then(pl.lit("tool_call"))
+        .when(pl.col("flag").is_not_null())
+        .then("flagged:" + pl.col("flag"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
         .then(pl.lit("unlabelled"))
         .when(pl.lit(policy.fallback != "coarse") & unscored)
@@ -136,13 +149,23 @@ def _require_named(trained: pl.DataFrame, policy: Policy) -> None:
             raise CurateError(f"{what} has no {column}", where=path, hint=hint)
 
 
+def _masked(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
+    """The responses that a cleaning rule masks, with the first such rule as `flag`."""
+    if "flags" not in policy.tables:
+        return pl.DataFrame(schema={"key": pl.UInt64, "turn": pl.Int32, "flag": pl.String})
+    hits = workspace.read("flags", index, ["key", "turns"])
+    hits = hits.explode("turns", empty_as_null=False, keep_nulls=False).unnest("turns").rename({"rule": "flag"})
+    hits = hits.filter(pl.col("flag").is_in(list(policy.masking)))
+    return hits.unique(["key", "turn"], keep="first", maintain_order=True)
+
+
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations with `flags` (rules that fired) and `duplicate` (a kept conversation has it already)."""
     flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
     if "flags" in policy.tables:
         fired = workspace.read("flags", index, ["key", "rules"]).rename({"rules": "flags"})
         names = set(fired["flags"].explode(empty_as_null=False, keep_nulls=False).to_list())
-        if unknown := names - {*policy.dropping, *policy.keeping}:
+        if unknown := names - {*policy.dropping, *policy.masking, *policy.keeping}:
             raise CurateError(
                 f"the flag `{min(unknown)}` is of no cleaning rule",
                 where=workspace.shard("flags", index),
@@ -163,6 +186,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
         trained=pl.col("masked").is_null().any(),
+        flagged=pl.col("masked").filter(pl.col("flag").is_not_null()).first(),
     )
     flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
     reason = (
@@ -177,7 +201,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .when(pl.lit(policy.fallback == "drop") & pl.col("unscored"))
         .then(pl.lit("unscored"))
         .when(~pl.col("trained"))
-        .then(pl.lit("zero_weight"))
+        .then(pl.coalesce("flagged", pl.lit("zero_weight")))
     )
     return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
 

@@ -29,6 +29,8 @@ UNLABELLED = ("keep", "drop", "mask")
 # What to do with a response without a reward, where rewards count: weigh it by its class alone,
 # drop its conversation, or train nothing on it.
 FALLBACKS = ("coarse", "drop", "mask")
+# What becomes of a conversation that is longer than a row may be.
+LONG = ("split", "cut")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Plan:
         template: How conversations become text.
         encoder: Set when token ids are written.
         weighting: One of `reward.WEIGHTINGS`; `auto` is settled by the scores.
-        flags: Cleaning rules by name: `drop` or `keep`.
+        flags: Cleaning rules by name: `drop`, `mask` or `keep`.
         flags_given: Whether the user named any of them.
     """
 
@@ -77,6 +79,7 @@ def check(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
+    long: str = "split",
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -85,6 +88,7 @@ def check(
     clean: str = "clean.toml",
     keep_flagged: Sequence[str] = (),
     drop_flagged: Sequence[str] = (),
+    mask_flagged: Sequence[str] = (),
 ) -> Plan:
     """Refuse what `export` would refuse whatever the workspace holds; it need not exist yet.
 
@@ -99,6 +103,7 @@ def check(
         ("weighting", weighting, reward.WEIGHTINGS),
         ("unlabelled", unlabelled, UNLABELLED),
         ("fallback", fallback, FALLBACKS),
+        ("long", long, LONG),
         ("export format", format, known_formats()),
     ):
         if value not in known:
@@ -118,7 +123,7 @@ def check(
     return Plan(
         writer=writer,
         template=chat,
-        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length),
+        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length, long),
         conditions=condition_rules.load(conditions),
         weights=reward.read_weights(weights),
         weighting=weighting,
@@ -126,16 +131,23 @@ def check(
         mix=mix,
         fallback=fallback,
         unlabelled=unlabelled,
-        flags=_flags(clean, keep_flagged, drop_flagged),
-        flags_given=bool(keep_flagged or drop_flagged),
+        flags=_flags(clean, {"keep": keep_flagged, "drop": drop_flagged, "mask": mask_flagged}),
+        flags_given=bool(keep_flagged or drop_flagged or mask_flagged),
     )
 
 
-def _flags(clean_file: str, keep_flagged: Sequence[str], drop_flagged: Sequence[str]) -> dict[str, str]:
-    verdicts = {rule.name: str(rule.verdict) for rule in rules.load(clean_file, "clean", check_cases=False).rules}
-    for name in (*keep_flagged, *drop_flagged):
-        if name not in verdicts:
-            raise CurateError(f"no cleaning rule `{name}`", where=clean_file, hint=did_you_mean(name, verdicts))
-    if both := set(keep_flagged) & set(drop_flagged):
-        raise CurateError(f"`{min(both)}` is to be kept and dropped at once", hint="name it once")
-    return verdicts | dict.fromkeys(keep_flagged, "keep") | dict.fromkeys(drop_flagged, "drop")
+def _flags(clean_file: str, told: dict[str, Sequence[str]]) -> dict[str, str]:
+    """What becomes of what each rule flagged: as its file says, unless told otherwise."""
+    known = {rule.name: rule for rule in rules.load(clean_file, "clean", check_cases=False).rules}
+    verdicts = {name: str(rule.verdict) for name, rule in known.items()}
+    named: dict[str, str] = {}
+    for verdict, names in told.items():
+        for name in names:
+            if name not in known:
+                raise CurateError(f"no cleaning rule `{name}`", where=clean_file, hint=did_you_mean(name, known))
+            if named.setdefault(name, verdict) != verdict:
+                raise CurateError(f"`{name}` has two verdicts: {named[name]} and {verdict}", hint="name it once")
+            if verdict == "mask" and known[name].unit != "response":
+                what = f"`{name}` judges a {known[name].unit}; only a response can be masked"
+                raise CurateError(what, where=clean_file, hint=f"--drop-flagged {name}")
+    return verdicts | named

@@ -27,7 +27,8 @@ class Policy:
         weighting: coarse, judge, mixed or local; `auto` is settled by now.
         judge: Who gave the rewards; None = there are none.
         dropping: Cleaning rules that drop a conversation.
-        keeping: Cleaning rules that do not.
+        masking: Cleaning rules whose responses weigh 0.
+        keeping: Cleaning rules that change nothing.
     """
 
     tables: tuple[str, ...]
@@ -40,6 +41,7 @@ class Policy:
     fallback: str
     unlabelled: str
     dropping: tuple[str, ...]
+    masking: tuple[str, ...]
     keeping: tuple[str, ...]
 
     @property
@@ -65,6 +67,7 @@ class Policy:
             "fallback": None if self.weighting == "coarse" else self.fallback,
             "unlabelled": self.unlabelled,
             "drop_flagged": list(self.dropping),
+            "mask_flagged": list(self.masking),
             "keep_flagged": list(self.keeping),
         }
 
@@ -93,6 +96,7 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
         fallback=plan.fallback,
         unlabelled=plan.unlabelled,
         dropping=tuple(name for name, verdict in flags.items() if verdict == "drop"),
+        masking=tuple(name for name, verdict in flags.items() if verdict == "mask"),
         keeping=tuple(name for name, verdict in flags.items() if verdict == "keep"),
     )
 
@@ -103,6 +107,7 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
         "flags": "nothing is dropped for dirt; `curate clean` finds it",
         "duplicates": "duplicates are kept; `curate dedup` finds them",
         "labels": "every response is of unknown class; `curate label` labels them",
+        "tasks": None,
         "scores": None,
     }
     found = []

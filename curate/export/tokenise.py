@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from curate.errors import CurateError, InputError, MissingExtraError
-from curate.export.mix import Mixed
+from curate.export.mix import Mixed, shuffle_hash
 from curate.export.ragged import lists
 
 if TYPE_CHECKING:
@@ -48,20 +49,34 @@ class Tokenizer(Protocol):
         """The id of a special token; None when there is none."""
 
 
+class Segment(NamedTuple):
+    """One message as ids: those from `begin` on are the message itself and its end, with its weight in the loss."""
+
+    turn: int
+    role: str
+    ids: list[int]
+    begin: int
+    weight: float
+
+
 class Encoder:
-    """A tokenizer, a template, and how long a conversation may get.
+    """A tokenizer, a template, and how long a row may get.
 
     Args:
         tokenizer: Turns text into ids.
         template: What stands around each message.
         max_length: Ids a row may have.
         fingerprint: SHA-256 of the tokenizer's file.
+        long: What becomes of a longer conversation: `split` into several rows, or `cut` as OpenChat does.
     """
 
-    def __init__(self, tokenizer: Tokenizer, template: Template, max_length: int, fingerprint: str) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, template: Template, max_length: int, fingerprint: str, long: str = "split"
+    ) -> None:
         self.template = template
         self.max_length = max_length
         self.fingerprint = fingerprint
+        self.long = long
         self._texts = tokenizer.texts
         self._markup = cache(tokenizer.markup)
         self._bos = tokenizer.bos()
@@ -72,15 +87,14 @@ class Encoder:
 
         Returns:
             Rows gain `input_ids` list<int32>, `loss_weights` list<float64> (unshifted; 0 in prompts) and `cut`
-            (longer than `max_length`); they are cut on the right there, then trailing tokens of weight 0 are
-            cut, and a row of which nothing is left goes. Responses gain `tokens` (int32, supervised; null =
-            not trained) and are masked `too_long` where the cut left nothing of them. Conversations that
-            lost every row are dropped `too_long`.
+            (longer than `max_length`, even when split where a question begins); these are cut on the right there,
+            then trailing tokens of weight 0 are cut, and a row of which nothing is left goes. Responses gain
+            `tokens` (int32, supervised; null = not trained) and are masked `too_long` where the cut left nothing
+            of them. Conversations that lost every row are dropped `too_long`.
         """
-        pieces = [mixed.rows.head(0).with_columns(_columns([], [], []))]
         counts: list[tuple[int, int, int]] = []
-        pieces += [self._encode(chunk, counts) for chunk in mixed.rows.iter_slices(_CHUNK)]
-        kept = pl.concat(pieces).filter(pl.col("input_ids").list.len() > 0)
+        pieces = [self._encode(chunk, counts) for chunk in mixed.rows.iter_slices(_CHUNK)]
+        kept = pl.concat(pieces or [self._encode(mixed.rows, counts)])
         tokens = pl.DataFrame(counts, {"key": pl.UInt64, "turn": pl.Int32, "tokens": pl.Int32}, orient="row")
         lost_row = pl.col("dropped").is_null() & ~pl.col("key").is_in(kept["key"].implode())
         return Mixed(
@@ -97,38 +111,82 @@ class Encoder:
         ids: list[npt.NDArray[np.int32]] = []
         weights: list[npt.NDArray[np.float64]] = []
         cut: list[bool] = []
-        for key, condition, messages in zip(rows["key"], rows["condition"], conversations, strict=True):
-            row_ids, row_weights, spans = self._layout(messages, condition, contents)
-            length = min(len(row_ids), self.max_length)
-            cut.append(length < len(row_ids))
-            while length and not row_weights[length - 1]:
-                length -= 1
-            ids.append(np.array(row_ids[:length], np.int32))
-            weights.append(np.array(row_weights[:length], np.float64))
-            counts += [(key, turn, max(0, min(end, length) - begin)) for turn, begin, end in spans]
-        return rows.with_columns(_columns(ids, weights, cut))
+        places: list[tuple[int, int]] = []
+        for row, (key, condition, messages) in enumerate(
+            zip(rows["key"], rows["condition"], conversations, strict=True)
+        ):
+            for window, segments in enumerate(self._windows(self._segments(messages, condition, contents))):
+                row_ids, row_weights, spans = self._join(segments)
+                length = min(len(row_ids), self.max_length)
+                counts += [(key, turn, max(0, min(end, length) - begin)) for turn, begin, end in spans]
+                is_cut = length < len(row_ids)
+                while length and not row_weights[length - 1]:
+                    length -= 1
+                if length:
+                    ids.append(np.array(row_ids[:length], np.int32))
+                    weights.append(np.array(row_weights[:length], np.float64))
+                    cut.append(is_cut)
+                    places.append((row, window))
+        numbers = pl.DataFrame(places, {"row": pl.UInt32, "window": pl.UInt64}, orient="row")
+        return _numbered(rows[numbers["row"]].with_columns(numbers["window"], *_columns(ids, weights, cut)))
 
-    def _layout(
+    def _segments(
         self, messages: list[dict[str, Any]], condition: str, contents: Iterator[list[int]]
-    ) -> tuple[list[int], list[float], list[tuple[int, int, int]]]:
+    ) -> list[Segment]:
+        """Each message of one row."""
+        segments = []
+        for turn, message in enumerate(messages):
+            content = next(contents)
+            if turn == 0 and message["role"] == "system":
+                if not message["content"]:
+                    continue
+                prefix = self._markup(self.template.system_prefix) if self.template.system_prefix else []
+            else:
+                prefix = self._markup(self.template.prefix(message["role"], condition))
+            ids = [*prefix, *content, *self._eot]
+            segments.append(Segment(turn, message["role"], ids, len(prefix), decimal(message["weight"])))
+        return segments
+
+    def _windows(self, segments: list[Segment]) -> Iterator[list[Segment]]:
+        """The rows of one conversation: whole exchanges, as many as fit, the system message before each row."""
+        space = self.max_length - len(self._bos)
+        if self.long == "cut" or sum(len(segment.ids) for segment in segments) <= space:
+            yield segments
+            return
+        has_system = segments[0].turn == 0 and segments[0].role == "system"
+        head, turns = segments[:has_system], segments[has_system:]
+        begins = [place for place, segment in enumerate(turns) if segment.role == "user" or place == 0]
+        window: list[Segment] = []
+        for begin, end in pairwise([*begins, len(turns)]):
+            exchange = turns[begin:end]
+            if window and sum(len(segment.ids) for segment in (*head, *window, *exchange)) > space:
+                yield [*head, *window]
+                window = []
+            window += exchange
+        yield [*head, *window]
+
+    def _join(self, segments: list[Segment]) -> tuple[list[int], list[float], list[tuple[int, int, int]]]:
         """Ids and weights of one row, and turn, begin and end of each response with a weight."""
         ids, weights = self._bos.copy(), [0.0] * len(self._bos)
         spans = []
-        for turn, message in enumerate(messages):
-            content, end = next(contents), self._eot
-            if turn == 0 and message["role"] == "system":
-                prefix = self._markup(self.template.system_prefix) if self.template.system_prefix else []
-                if not message["content"]:
-                    continue
-            else:
-                prefix = self._markup(self.template.prefix(message["role"], condition))
-            weight = decimal(message["weight"])
-            begin = len(ids) + len(prefix)
-            ids += [*prefix, *content, *end]
-            weights += [0.0] * len(prefix) + [weight] * (len(content) + len(end))
+        for turn, _, own, begin, weight in segments:
             if weight:
-                spans.append((turn, begin, len(ids)))
+                spans.append((turn, len(ids) + begin, len(ids) + len(own)))
+            ids += own
+            weights += [0.0] * begin + [weight] * (len(own) - begin)
         return ids, weights, spans
+
+
+def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of one conversation get an `id` and an `order` of their own."""
+    if not rows["window"].sum():
+        return rows.drop("window")
+    order = shuffle_hash(rows["order"].to_numpy() + rows["window"].to_numpy(), 0)
+    later = pl.col("window") > 0
+    return rows.with_columns(
+        order=pl.when(later).then(pl.Series(order, dtype=pl.UInt64)).otherwise("order"),
+        id=pl.when(later).then(pl.col("id") + "/" + (pl.col("window") + 1).cast(pl.String)).otherwise("id"),
+    ).drop("window")
 
 
 @cache
@@ -137,7 +195,7 @@ def decimal(weight: float) -> float:
     return float(str(np.float32(weight)))
 
 
-def load(path: str, template: Template, max_length: int | None) -> Encoder:
+def load(path: str, template: Template, max_length: int | None, long: str = "split") -> Encoder:
     """An encoder from a folder with `tokenizer.json` or `tokenizer.model`.
 
     Raises:
@@ -165,7 +223,7 @@ def load(path: str, template: Template, max_length: int | None) -> Encoder:
                 where=file,
                 hint="use the tokenizer of an OpenChat base model, or another --template",
             )
-    return Encoder(tokenizer, template, length, sha256(file.read_bytes()).hexdigest())
+    return Encoder(tokenizer, template, length, sha256(file.read_bytes()).hexdigest(), long)
 
 
 class _HuggingFace:

@@ -149,9 +149,7 @@ def _look(source: Source, options: dict[str, Any]) -> Input | list[dict[str, Any
         raise InputError(
             "no record of the file has a shape that curate knows",
             where=f"{source.file}, first record, keys: {keys}",
-            hint="say which columns hold what: --columns user=COLUMN,assistant=COLUMN; or name one of "
-            + ", ".join(formats.names())
-            + " with --format",
+            hint="say which columns hold what: --columns user=COLUMN,assistant=COLUMN (docs/formats.md)",
         )
     if records and format and not formats.answers(format):
         _reads(looked, records)

@@ -15,7 +15,7 @@ from curate.judge.address import OPENAI, address, identity, is_local
 from curate.judge.client import Ask, Client, sampling
 from curate.judge.cost import EXPECTED_REPLY, Budget, Estimate, money, tokens_of
 from curate.judge.rubric import TOP_LEVEL
-from curate.judge.sample import kept_conversations, sample
+from curate.judge.sample import inputs, kept_conversations, sample
 from curate.judge.schedule import Outcome, Scheduler
 from curate.judge.store import Store, key_of, usage
 from curate.judge.table import VERDICT, count, scores
@@ -193,9 +193,8 @@ def _write(
         kept = kept_conversations(plan.ws, index)
         return scores(conversations, kept, pl.DataFrame(rows, schema=VERDICT), plan.model, plan.rubric.title)
 
-    inputs = ["conversations", "duplicates"] if plan.ws.has("duplicates") else ["conversations"]
     options = [plan.model, plan.rubric.fingerprint, prompt.VERSION, PARSER, plan.sampling, fingerprint(wanted, absent)]
-    plan.ws.map("scores", shard, inputs=inputs, options=options)
+    plan.ws.map("scores", shard, inputs=inputs(plan.ws), options=options)
     return count(plan.ws)
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from curate import rules
 from curate.judge import LOCAL_NOTE, ScoreResult, features
 from curate.judge.cost import Estimate
-from curate.judge.sample import kept_conversations, sample
+from curate.judge.sample import inputs, kept_conversations, sample
 from curate.judge.table import count, scores
 from curate.workspace import fingerprint
 
@@ -87,10 +87,9 @@ def run(ws: Workspace, talk: Talk, *, limit: int | None, seed: int, dry_run: boo
         return scores(conversations, kept, verdicts, "local", rubric)
 
     shards = ws.shards("conversations")
-    inputs = ["conversations", "duplicates"] if ws.has("duplicates") else ["conversations"]
     options = ["local", rubric, None if chosen is None else sorted(chosen)]
     with talk.progress("score", len(shards), "shards") as advance:
-        ws.map("scores", shard, inputs=inputs, options=options, advance=lambda _: advance(1))
+        ws.map("scores", shard, inputs=inputs(ws), options=options, advance=lambda _: advance(1))
     statuses, aspects = count(ws)
     entry = {"judge": "local", "rubric": rubric, "note": LOCAL_NOTE, "limit": limit, "seed": seed}
     ws.record("score", {**entry, "statuses": statuses, "defects": aspects})

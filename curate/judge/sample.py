@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from curate import redact
 from curate.responses import responses
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
 
 def kept_conversations(ws: Workspace, shard: int) -> pl.DataFrame:
-    """`key` and `messages` of a shard's conversations that are no duplicate; all of them before `dedup`."""
-    conversations = ws.read("conversations", shard, ["key", "messages"])
+    """`key` and `messages`, redacted, of a shard's conversations that are no duplicate; all of them before `dedup`."""
+    conversations = redact.read(ws, shard, ["key", "messages"])
     if not ws.has("duplicates"):
         return conversations
     removed = ws.read("duplicates", shard, ["key", "removed_by"]).filter(pl.col("removed_by").is_not_null())
     return conversations.join(removed, on="key", how="anti", maintain_order="left")
+
+
+def inputs(ws: Workspace) -> list[str]:
+    """The tables that `kept_conversations` reads."""
+    return [*redact.inputs(ws), *(["duplicates"] if ws.has("duplicates") else [])]
 
 
 def sample(ws: Workspace, limit: int | None, seed: int) -> set[tuple[int, int]] | None:

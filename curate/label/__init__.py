@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate import rules
+from curate import rules, tasks
 from curate.console import Talk
-from curate.errors import CurateError
-from curate.responses import responses
+from curate.errors import CurateError, did_you_mean
+from curate.label import side_file, stated
+from curate.label.claims import ALONE
+from curate.label.decide import Policy, decide
+from curate.label.explain import Explanation
+from curate.label.explain import explain as explain_labels
 from curate.schema import TABLES
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
-VERSION = 1
+    from curate.label.side_file import SideFile
+
+__all__ = ["LabelResult", "label"]
+
+VERSION = 2
+COLUMNS = ("key", "messages", "model", "created_at", "marks", *stated.PLACES, "source_id", "source_row", "content_hash")
 
 
 @dataclass(frozen=True)
@@ -28,86 +39,149 @@ class LabelResult:
 
     Attributes:
         responses: All of them.
-        classes: Responses per class; `unknown` where no rule fired.
+        classes: Responses per class; `unknown` where nothing decided, or what decided cannot be.
         rules: Responses per deciding rule.
+        conflicts: Responses with evidence against their class, by kind.
+        claims: Responses of unknown class that say who they are, by the name of the claim.
+        verified: Responses of conversations that people checked.
+        tasks: Conversations per task.
+        unmatched: Rows of the side file that speak of no response; None without a side file.
+        explanation: Examples of all that; None when nobody asked.
     """
 
     responses: int
     classes: dict[str, int]
     rules: dict[str, int]
+    conflicts: dict[str, int]
+    claims: dict[str, int]
+    verified: int
+    tasks: dict[str, int] = field(default_factory=dict)
+    unmatched: int | None = None
+    explanation: Explanation | None = None
 
 
 def label(
-    workspace: str | Path, *, rules_file: str = "labels.toml", assume: str | None = None, quiet: bool = False
+    workspace: str | Path,
+    *,
+    rules_file: str = "labels.toml",
+    impossible: str = "impossible.toml",
+    claims: str = "claims.toml",
+    labels: str | None = None,
+    sources: Mapping[str, str] | None = None,
+    assume: str | None = None,
+    tasks_file: str = "tasks.toml",
+    semantic: bool = False,
+    embedder: str | None = None,
+    explain: bool = False,
+    quiet: bool = False,
 ) -> LabelResult:
-    """Give every response its class; the first rule that fires decides, no rule means unknown.
+    """Give every response its class.
+
+    The first of these that knows decides: the side file, the rules, the class of the source, the assumed class.
+    A class that cannot be is taken away again. Evidence against a class is listed and decides nothing.
 
     Args:
         workspace: Folder of the workspace.
-        rules_file: Rule file of kind `labels`, by path or name.
-        assume: Class of the responses that no rule knows, on the user's own word; recorded as rule `assumed`.
+        rules_file: Rule file of kind `labels`, by path or name; its first rule that fires counts.
+        impossible: Rule file of kind `impossible`: classes that the date or the source rules out.
+        claims: Rule file of kind `claims`: what responses say of themselves.
+        labels: Side file of known classes, `.csv`, `.jsonl` or `.parquet`; see `curate.label.side_file`.
+        sources: Class by `source` or `source_file`, for responses that no rule knows.
+        assume: Class of the responses that nothing else knows, on the user's own word; recorded as rule `assumed`.
+        tasks_file: Rule file of kind `tasks`.
+        semantic: For the tasks that no rule knows, ask a classifier; needs the extra `semantic`.
+        embedder: Model of that classifier; without one, the one that the extra brings.
+        explain: Fill in `explanation`.
         quiet: Say nothing but warnings.
 
     Raises:
-        RuleError: The rule file has mistakes.
+        RuleError: A rule file has mistakes.
+        InputError: The side file cannot be used.
+        CurateError: A class is empty, or `sources` names no source of the workspace.
         WorkspaceError: Not a workspace, or its ingest was interrupted.
     """
     rule_set = rules.load(rules_file, "labels")
     if assume is not None and not assume.strip():
         raise CurateError("`assume` is empty", hint="a class such as gpt-3.5")
+    policy = Policy(
+        rules=rule_set,
+        impossible=rules.load(impossible, "impossible"),
+        claims=rules.load(claims, "claims"),
+        side=None if labels is None else side_file.read(labels, rule_set),
+        sources=dict(sources or {}),
+        assume=assume,
+    )
     ws = Workspace(workspace)
+    stated.check(ws, policy.sources)
+    talk = Talk(quiet=quiet)
+    _warn_of_strange_classes(policy, talk)
 
     def shard(index: int) -> pa.Table:
-        columns = ["key", "messages", "model", "source", "source_file", "source_id"]
-        conversations = ws.read("conversations", index, columns)
-        with rules.evaluating(rule_set):
-            return _labels(conversations, rule_set, assume)
+        return decide(ws.read("conversations", index, COLUMNS), policy).to_arrow().cast(TABLES["labels"].arrow)
 
-    with ws.lock(), Talk(quiet=quiet).progress("label", len(ws.shards("conversations")), "shards") as advance:
-        options = {"version": VERSION, "rules": rule_set.fingerprint, "assume": assume}
+    by_task = tasks.assign(ws, rules_file=tasks_file, semantic=semantic, embedder=embedder, talk=talk)
+    with ws.lock(), talk.progress("label", len(ws.shards("conversations")), "shards") as advance:
+        options = {"version": VERSION, **policy.options}
         ws.map("labels", shard, inputs=["conversations"], options=options, advance=lambda _: advance(1))
-        result = _count(ws)
-        ws.record("label", {**options, "responses": result.responses, "classes": result.classes, "by": result.rules})
-    return result
+        result = replace(_count(ws), tasks=by_task)
+        if policy.side:
+            result = replace(result, unmatched=_unmatched(ws, policy.side, talk))
+        ws.record("label", {**options, **_entry(result)})
+    return replace(result, explanation=explain_labels(ws)) if explain else result
 
 
-def _labels(conversations: pl.DataFrame, rule_set: rules.RuleSet, assume: str | None) -> pa.Table:
-    origin = conversations.select("key", "source", "source_file", "source_id", conversation_model="model")
-    rows = (
-        responses(conversations.select("key", "messages"))
-        .drop("response", "prompt", "last")
-        .join(origin, on="key", how="left", maintain_order="left")
-        .with_columns(model=pl.coalesce("model", "conversation_model"))
-    )
-    verdict, name = pl.lit(assume, pl.String), pl.lit(None if assume is None else "assumed", pl.String)
-    for rule in reversed(rule_set.rules):
-        verdict = pl.when(rule.expression).then(pl.lit(rule.verdict)).otherwise(verdict)
-        name = pl.when(rule.expression).then(pl.lit(rule.name)).otherwise(name)
-    seen = pl.concat_str(
-        [pl.format("{} = {}", pl.lit(column), pl.col(column)) for column in ("model", "name")],
-        separator="; ",
-        ignore_nulls=True,
-    )
-    labels = rows.select(
-        "key",
-        "turn",
-        verdict.alias("class"),
-        name.alias("rule"),
-        pl.when(name == "assumed")
-        .then(pl.lit(f"--assume {assume}"))
-        .when(name.is_not_null())
-        .then(seen.str.slice(0, 200))
-        .alias("evidence"),
-    )
-    return labels.to_arrow().cast(TABLES["labels"].arrow)
+def _entry(result: LabelResult) -> dict[str, Any]:
+    """What the manifest keeps of a result."""
+    return {
+        "responses": result.responses,
+        "classes": result.classes,
+        "by": result.rules,
+        "conflicts": result.conflicts,
+        "claims": result.claims,
+        "verified": result.verified,
+        "tasks": result.tasks,
+        "unmatched": result.unmatched,
+    }
+
+
+def _unmatched(ws: Workspace, side: SideFile, talk: Talk) -> int:
+    """How many rows of the side file speak of no response; said when there are any."""
+    missing = side.unmatched(ws)
+    if missing.height:
+        first = side.place(missing.row(0, named=True))
+        talk.warn(f"rows of {side.path} that speak of no response: {missing.height:,}; the first is {first}")
+    return missing.height
+
+
+def _warn_of_strange_classes(policy: Policy, talk: Talk) -> None:
+    """A class that no rule gives may be a slip; the export would stop at it."""
+    known = {str(rule.verdict) for rule in policy.rules.rules}
+    given = {*policy.sources.values(), *(policy.side.classes if policy.side else ())}
+    for name in sorted(given - known):
+        near = did_you_mean(name, known) or ""
+        if near.startswith("did"):
+            talk.warn(f"no rule gives the class `{name}`; {near}")
 
 
 def _count(ws: Workspace) -> LabelResult:
-    rows = ws.scan("labels").group_by("class", "rule").len().collect().sort("len", "class", "rule", descending=True)
-    classes: dict[str, int] = {}
-    by_rule: dict[str, int] = {}
+    table = ws.scan("labels")
+    rows = table.group_by("class", "rule").len().collect().sort("len", "class", "rule", descending=True)
+    classes: Counter[str] = Counter()
+    by_rule: Counter[str] = Counter()
     for class_, rule, count in rows.iter_rows():
-        classes[class_ or "unknown"] = classes.get(class_ or "unknown", 0) + count
+        classes[class_ or "unknown"] += count
         if rule is not None:
-            by_rule[rule] = by_rule.get(rule, 0) + count
-    return LabelResult(sum(classes.values()), classes, by_rule)
+            by_rule[rule] += count
+    texts = table.select("conflicts").explode("conflicts", empty_as_null=False, keep_nulls=False)
+    kind, about = (pl.col("conflicts").str.split(": ").list.get(place, null_on_oob=True) for place in (0, 1))
+    found = texts.select(kind=kind, claim=pl.when(kind == ALONE).then(about)).group_by("kind", "claim").len()
+    ordered = found.collect().sort(-pl.col("len").cast(pl.Int64), "kind", "claim")
+    checked = ws.scan("conversations").filter(pl.col("marks").list.contains("verified")).select("key")
+    return LabelResult(
+        responses=classes.total(),
+        classes=dict(classes),
+        rules=dict(by_rule),
+        conflicts={kind: count for kind, claim, count in ordered.iter_rows() if claim is None},
+        claims={claim: count for _, claim, count in ordered.iter_rows() if claim is not None},
+        verified=table.join(checked, on="key", how="semi").select(pl.len()).collect().item(),
+    )

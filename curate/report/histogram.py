@@ -128,7 +128,11 @@ def _require(workspace: str | Path, column: str, by: str) -> None:
     from curate.workspace import Workspace
 
     ws = Workspace(workspace)
-    needed = {"scores": column != "chars" or by == "status", "labels": by in ("class", "rule")}
+    needed = {
+        "scores": column != "chars" or by == "status",
+        "labels": by in ("class", "rule"),
+        "tasks": by == "task",
+    }
     for table in (table for table, wanted in needed.items() if wanted):
         ws.scan(table)
         if not ws.has(table):

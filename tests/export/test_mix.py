@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import output
+from curate.clean import clean
 from curate.errors import CurateError, RuleError, WorkspaceError
 from curate.export import ExportResult, check, export
 from curate.judge import LOCAL_NOTE
@@ -335,3 +336,55 @@ def test_nothing_is_lost_and_no_response_is_trained_twice(
     for (key, number), condition in trained.items():
         nth = [m["role"] for m in rows[key]["messages"][:number]].count("assistant")
         assert condition == names[rows[key]["class"][nth]]
+
+
+MASKING = """\
+schema = 1
+kind = "clean"
+[[rule]]
+name = "no"
+why = "test"
+unit = "response"
+when = "text = 'No'"
+export = "mask"
+case = [{ text = "No", fires = true }, { text = "Yes", fires = false }]
+[[rule]]
+name = "short"
+why = "test"
+when = "chars < 10"
+export = "keep"
+case = [{ chars = 1, fires = true }, { chars = 20, fires = false }]
+"""
+
+
+def masked(tmp_path: Path, *talks: list[dict[str, Any]], **options: Any) -> ExportResult:
+    ws = make(tmp_path / "ws", [conversation(messages, **GPT4) for messages in talks])
+    (ws.path / "mine.toml").write_text(MASKING)
+    clean(ws.path, rules_file=str(ws.path / "mine.toml"), quiet=True)
+    return export(ws.path, tmp_path / "out", clean=str(ws.path / "mine.toml"), quiet=True, **options)
+
+
+def test_a_masked_response_weighs_nothing_and_stays_as_context(tmp_path: Path) -> None:
+    result = masked(tmp_path, talk("Do it?", "No", "Please?", "Yes"))
+    assert result.masked == {"flagged:no": 1}
+    (messages,) = read(result)["messages"].to_list()
+    assert [(message["content"], message["weight"]) for message in messages] == [
+        ("Do it?", 0), ("No", 0), ("Please?", 0), ("Yes", 1),
+    ]  # fmt: skip
+
+
+def test_a_conversation_whose_responses_are_all_masked_is_dropped_for_that(tmp_path: Path) -> None:
+    result = masked(tmp_path, talk("Do it?", "No", "Why?", "No"), talk("Do it?", "Yes"))
+    assert result.dropped == {"flagged:no": 1}
+    assert result.exported == 1
+
+
+def test_masking_can_be_told_otherwise(tmp_path: Path) -> None:
+    said = talk("Do it?", "No", "Please?", "Yes")
+    kept = masked(tmp_path / "keep", said, keep_flagged=["no"])
+    assert (kept.masked, kept.responses) == ({}, 2)
+    assert masked(tmp_path / "drop", said, talk("A?", "Yes"), drop_flagged=["no"]).dropped == {"flagged:no": 1}
+    with pytest.raises(CurateError, match="only a response can be masked"):
+        masked(tmp_path / "mask", said, mask_flagged=["short"])
+    with pytest.raises(CurateError, match="two verdicts"):
+        masked(tmp_path / "both", said, mask_flagged=["no"], keep_flagged=["no"])

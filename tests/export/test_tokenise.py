@@ -130,7 +130,7 @@ def test_what_the_context_cuts_off_is_counted(tmp_path: Path, vocabulary: str) -
         conversation(talk("word " * 100, "Hi", "Hi", "Hi"), **{"class": ["gpt-4", "human"]}),
     ]
     ws = make(tmp_path / "ws", rows)
-    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=50, quiet=True)
+    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=50, long="cut", quiet=True)
     assert result.dropped == {"too_long": 2}
     assert result.masked == {"too_long": 1}
     assert (result.exported, result.rows, result.rows_cut, result.responses) == (3, 3, 2, 4)
@@ -138,6 +138,25 @@ def test_what_the_context_cuts_off_is_counted(tmp_path: Path, vocabulary: str) -
     assert found["length"].max() == 50
     supervised = sum(label != -100 for labels in found["labels"] for label in labels)
     assert supervised == result.supervised_tokens
+
+
+def test_a_long_conversation_becomes_several_rows_and_no_response_is_lost(tmp_path: Path, vocabulary: str) -> None:
+    turns = [word for number in range(12) for word in (f"question {number}", f"answer {number} " * 3)]
+    gpt4 = {"class": "gpt-4"}
+    system = {"role": "system", "content": "Be brief."}
+    rows = [conversation(talk(*turns), **gpt4), conversation([system, *talk("Hi", "Hi", "word " * 100, "Hi")], **gpt4)]
+    ws = make(tmp_path / "ws", rows)
+    whole = export(ws.path, tmp_path / "whole", tokenizer=vocabulary, max_length=4000, quiet=True)
+    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=80, quiet=True)
+    assert (whole.rows, whole.responses) == (2, 14)
+    assert (result.masked, result.responses, result.rows_cut) == ({"too_long": 1}, 13, 0)  # one question is too long
+    found = pl.read_parquet(result.out / "data" / "*.parquet")
+    assert found["length"].max() <= 80
+    assert found["id"].n_unique() == len(found) == result.rows > 4
+    spoken = [[label for label in labels if label != -100] for labels in found.sort("id")["labels"].to_list()]
+    assert sum(map(len, spoken)) == result.supervised_tokens
+    opening = found.with_columns(of=pl.col("id").str.slice(0, 32)).group_by("of").agg(pl.col("input_ids").list.head(4))
+    assert all(len({tuple(ids) for ids in rows}) == 1 for rows in opening["input_ids"].to_list())  # a question
 
 
 def test_a_tokenizer_that_lacks_the_end_of_turn_is_refused(vocabulary: str) -> None:

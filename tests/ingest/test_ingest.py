@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import curate
