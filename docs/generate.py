@@ -25,8 +25,8 @@ WEIGHTS = (
     "`weight` is its mean over the trained responses, `reward` the mean of their rewards. `loss_weights` are not",
     "shifted: position *i* weighs the prediction of token *i*, 0 where its label is -100. `meta` is JSON.",
     "",
-    "`messages[].role` is system, user, assistant or tool. Tool calls are in no shard: a message that holds nothing",
-    "but one is empty and weighs 0 (`tool_call` in the manifest). Texts are raw: special tokens that somebody typed,",
+    "`messages[].role` is system, user, assistant or tool. Tool calls are in no shard: a message with one weighs",
+    "0 (`tool_call` in the manifest). Texts are raw: special tokens that somebody typed,",
     "such as `<|end_of_turn|>`, become control tokens in a tokenizer that reads them; with `--tokenizer` they stay",
     "text.",
 )

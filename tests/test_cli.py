@@ -89,7 +89,7 @@ INGESTED = "records        5\nconversations  4\nrejected       1 empty\n"
 
 def test_stage_after_stage_prints_figures_on_stdout(home: Path, command: Callable[..., Done]) -> None:
     assert command("ingest", "dump.json", "-q") == (0, INGESTED, "")
-    assert command("clean", "-q").out == "conversations  4\nflagged        0\nby rule        none\n"
+    assert command("clean", "-q").out == "conversations  4\nflagged        1\nby rule        1 refusal\n"
     assert command("label", "-q").out.splitlines()[:2] == [
         "responses      4",
         "classes        2 gpt-4, 1 unknown, 1 gpt-3.5",

@@ -100,12 +100,15 @@ def test_examples_are_chosen_by_the_seed_alone(labels: str, workspace: Callable[
     assert keys(40, examples=0) == []
 
 
-def test_an_example_shows_the_text_around_the_hit(workspace: Callable[..., Workspace]) -> None:
-    ws = workspace(talk("x" * 300 + " Share Prompt " + "é" * 300, "Ho"))
-    (found,) = explain("share_ui_text", ws.path, quiet=True)
+def test_an_example_shows_the_text_around_the_hit(workspace: Callable[..., Workspace], tmp_path: Path) -> None:
+    rule = "name = 'sesame'\nwhy = 'w'\nwhen = \"prompt_text ~ 'Sesame'\"\nexport = 'keep'"
+    cases = "case = [{ prompt_text = 'Sesame', fires = true }, { prompt_text = 'x', fires = false }]"
+    (tmp_path / "mine.toml").write_text(f"schema = 1\nkind = 'clean'\n[[rule]]\n{rule}\n{cases}\n")
+    ws = workspace(talk("x" * 300 + " Sesame " + "é" * 300, "Ho"))
+    (found,) = explain(str(tmp_path / "mine.toml"), ws.path, quiet=True)
     (example,) = found.rules[0].examples
     assert example.text.startswith("prompt_text: …xxx")
-    assert "Share Prompt ééé" in example.text
+    assert "Sesame ééé" in example.text
     assert example.text.endswith("é…")
     assert len(example.text) < 200
 

@@ -37,8 +37,8 @@ One row per conversation and condition. `messages[].weight` is the weight of tha
 for the number at its end). `weight` is the mean over the trained responses, for trainers that weigh whole rows.
 `chat_template_kwargs` gives `chat_template.jinja` the condition, which stands before both roles at every turn.
 
-`messages[].role` is system, user, assistant or tool. Tool calls are in no shard: a message that holds nothing but one
-is empty and weighs 0 (`tool_call` in the manifest). Texts are raw: special tokens that somebody typed, such as
+`messages[].role` is system, user, assistant or tool. Tool calls are in no shard: a message with one weighs 0
+(`tool_call` in the manifest). Texts are raw: special tokens that somebody typed, such as
 `<|end_of_turn|>`, become control tokens in a tokenizer that reads them; `curate export --tokenizer` escapes them."""
 
 _TOKENS = """\

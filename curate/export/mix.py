@@ -113,18 +113,21 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     raw = response_weight(class_weight, pl.col("reward").cast(pl.Float64), policy.weighting, policy.beta, policy.mix)
     unscored = pl.lit(rewarded) & pl.col("reward").is_null()
     unlabelled = pl.col("class").is_null()
-    silent = ~pl.col("content").str.contains(r"\S") & pl.col("tool_calls").is_not_null()
+    calls = pl.col("tool_calls").is_not_null()  # shards hold no calls: its text would look like the end of the turn
     weighed = responses.with_columns(
         condition=conditions.choose(policy.conditions),
         weight=policy.weights.bounded(raw).cast(pl.Float32),
         fallback=unscored,
+        unwanted=pl.col("weight") == 0,  # as the record states it
     )
     weights = weighed["weight"].drop_nulls()
     if not (weights.is_finite() & (weights >= 0)).all():
         raise CurateError("a weight is not a finite number ≥ 0", where=policy.weights.path, hint="check the weights")
     return weighed.with_columns(
-        masked=pl.when(silent)
+        masked=pl.when(calls)
         .then(pl.lit("tool_call"))
+        .when(pl.col("unwanted"))
+        .then(pl.lit("source_weight"))
         .when(pl.col("flag").is_not_null())
         .then("flagged:" + pl.col("flag"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate import rules, tasks
+from curate import redact, rules, tasks
 from curate.console import Talk
 from curate.errors import CurateError, did_you_mean
 from curate.label import side_file, stated
@@ -117,12 +117,12 @@ def label(
     _warn_of_strange_classes(policy, talk)
 
     def shard(index: int) -> pa.Table:
-        return decide(ws.read("conversations", index, COLUMNS), policy).to_arrow().cast(TABLES["labels"].arrow)
+        return decide(redact.read(ws, index, COLUMNS), policy).to_arrow().cast(TABLES["labels"].arrow)
 
     by_task = tasks.assign(ws, rules_file=tasks_file, semantic=semantic, embedder=embedder, talk=talk)
     with ws.lock(), talk.progress("label", len(ws.shards("conversations")), "shards") as advance:
         options = {"version": VERSION, **policy.options}
-        ws.map("labels", shard, inputs=["conversations"], options=options, advance=lambda _: advance(1))
+        ws.map("labels", shard, inputs=redact.inputs(ws), options=options, advance=lambda _: advance(1))
         result = replace(_count(ws), tasks=by_task)
         if policy.side:
             result = replace(result, unmatched=_unmatched(ws, policy.side, talk))

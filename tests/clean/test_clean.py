@@ -48,9 +48,7 @@ def fired(ws: Workspace, **options: Any) -> list[list[str]]:
         (talk("usua"), ["repeated_role", "late_system"]),
         (talk("uaua", "Q?", "Too many requests in 1 hour. Try again later."), ["error_message"]),
         (talk("ua", "Why do I see `Too many requests in 1 hour. Try again later.`?"), []),
-        (talk("ua", "Hello Share Prompt"), ["share_ui_text"]),
         (talk("ua", "A question of some length?", "Caf\ufffd"), ["replacement_characters"]),
-        (talk("sua", "Shared from [**TypingMind.com**](https://typingmind.com)"), ["advert_system"]),
     ],
 )
 def test_shipped_rules_flag_what_they_name(

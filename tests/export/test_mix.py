@@ -388,3 +388,21 @@ def test_masking_can_be_told_otherwise(tmp_path: Path) -> None:
         masked(tmp_path / "mask", said, mask_flagged=["short"])
     with pytest.raises(CurateError, match="two verdicts"):
         masked(tmp_path / "both", said, mask_flagged=["no"], keep_flagged=["no"])
+
+
+def test_what_the_record_itself_weighs_zero_is_not_trained(tmp_path: Path) -> None:
+    turns = talk("Hi", "Ho", "Hey", "Hoho")
+    turns[1]["weight"], turns[3]["weight"] = 0.0, 1.0
+    ws = make(tmp_path / "ws", [conversation(turns, **{"class": "gpt-4"})])
+    result = export(ws.path, tmp_path / "out", quiet=True)
+    assert (result.responses, result.masked) == (1, {"source_weight": 1})
+    (row,) = pl.read_parquet(result.out / "data" / "*.parquet").to_dicts()
+    assert [message["weight"] for message in row["messages"]] == [0, 0, 0, 1]
+
+
+def test_a_text_that_goes_on_with_a_tool_call_is_not_trained_as_if_it_ended_there(tmp_path: Path) -> None:
+    turns = talk("What time is it?", "Let me look.")
+    turns[1]["tool_calls"] = '[{"name":"clock"}]'
+    ws = make(tmp_path / "ws", [conversation([*turns, *talk("", "Noon.")[1:]], **{"class": "gpt-4"})])
+    result = export(ws.path, tmp_path / "out", quiet=True)
+    assert (result.responses, result.masked) == (1, {"tool_call": 1})
