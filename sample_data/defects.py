@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from random import Random
 
 import questions
 from questions import Exchange
+
+# Makes a prompt and a broken response.
+Defect = Callable[[Random], tuple[str, str]]
 
 CITIES = ("Lisbon", "Oslo", "Nairobi", "Lima", "Kyoto", "Dublin", "Athens", "Quito", "Tallinn", "Hanoi")
 STOCKS = ("a cup of coffee in Rome", "gold", "a litre of milk in Berlin", "a flight to Madrid", "copper", "crude oil")
@@ -96,15 +100,15 @@ def empty(rng: Random) -> tuple[str, str]:
 
 
 # How often each of them turns up; a cut-off response must be the last of its conversation.
-DEFECTS = {
+DEFECTS: dict[Defect, int] = {
     refusal: 8, boilerplate: 7, cut_off: 12, open_fence: 3, loop: 2, garbled: 2, wrong_language: 3, error: 1,
     residue: 1, echo: 1, empty: 1,
 }  # fmt: skip
 # The few that a careful model shows.
-RARE = {refusal: 2, cut_off: 2, boilerplate: 1}
+RARE: dict[Defect, int] = {refusal: 2, cut_off: 2, boilerplate: 1}
 
 
-def broken(rng: Random, kinds: dict[object, int], *, last: bool) -> tuple[str, str]:
+def broken(rng: Random, kinds: dict[Defect, int], *, last: bool) -> tuple[str, str]:
     """A prompt and a broken response to it."""
     while True:
         (kind,) = rng.choices(list(kinds), list(kinds.values()))

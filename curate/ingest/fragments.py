@@ -53,7 +53,7 @@ def join(rows: Iterable[Piece]) -> tuple[list[tuple[int, Conversation]], Counter
     chains = _chains(sorted(rows, key=lambda piece: piece[:2]))
     counts: Counter[str] = Counter()
     for head, *others in chains:
-        counts["orphaned"] += head.number > 0 and _begins_with_answer(head.conversation)
+        counts["orphaned"] += head.number > 0 and begins_with_answer(head.conversation)
         counts["joined"] += len(others)
         counts["overlapping"] += _append(head, others)
     found = [(chain[0].row, chain[0].conversation) for chain in chains]
@@ -102,5 +102,6 @@ def _append(head: Piece, others: list[Piece]) -> int:
     return overlapping
 
 
-def _begins_with_answer(conversation: Conversation) -> bool:
+def begins_with_answer(conversation: Conversation) -> bool:
+    """Whether an answer comes first, system messages aside."""
     return next((turn.role for turn in conversation.messages if turn.role != "system"), "") == "assistant"

@@ -134,6 +134,11 @@ def _put(result: Conversation | UnusableError, record: Record, outcome: Outcome)
 
 def _join(outcome: Outcome) -> None:
     records = {record.row: record for _, record in outcome.conversations}
+    if len(records) == len(outcome.conversations) == 1:
+        ((conversation, record),) = outcome.conversations
+        if fragments.number_of(record.value["id"]):
+            outcome.counts["orphaned"] += fragments.begins_with_answer(conversation)
+        return
     several = len(records) < len(outcome.conversations)
     if several or any(conversation.rank for conversation, _ in outcome.conversations):
         return  # a record that holds several conversations is no fragment

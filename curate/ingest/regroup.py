@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from itertools import groupby
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from curate.ingest.decode import UnreadableError, parse_one
 from curate.ingest.stream import Position
@@ -33,20 +34,12 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list
     found: set[str] = set()
     frames = []
     for shard in shards:
-        rejects = ws.read("rejects", shard, ["source_file", "reason"])
-        found |= set(rejects.filter(pl.col("reason").is_in(APART))["source_file"])
-        rows = ws.read("conversations", shard, ["source_file", "source_row", "source_id", "messages"])
-        frames.append(
-            rows.with_columns(
-                base=pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$").hash(),
-                number=pl.col("source_id").str.extract(r"_([0-9]{1,6})$").cast(pl.Int64),
-                turns=pl.col("messages").list.len(),
-                first=pl.col("messages").list.first().struct.field("role"),
-                last=pl.col("messages").list.last().struct.field("role"),
-            )
-            .filter(pl.col("base").is_not_null() & ~pl.struct("source_file", "source_row").is_duplicated())
-            .select("source_file", "base", "number", "turns", "first", "last")
-        )
+        if ws.stamp("conversations", shard)["rejects"].keys() & set(APART):
+            rejects = ws.read("rejects", shard, ["source_file", "reason"])
+            found |= set(rejects.filter(pl.col("reason").is_in(APART))["source_file"])
+        rows = _pieces(ws, shard)
+        if rows.height:
+            frames.append(rows)
     before = pl.all().shift(1).over("source_file", "base").name.prefix("before_")
     shared = pl.col("before_number") + pl.col("before_turns") - pl.col("number")
     goes_on = (pl.col("before_last") == pl.col("first")) == (shared == 1)  # the same turn, or the other side's
@@ -61,6 +54,24 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list
         )
         found |= set(meeting["source_file"])
     return sorted(files[file] for file in found if file in files)
+
+
+def _pieces(ws: Workspace, shard: int) -> pl.DataFrame:
+    """The conversations of a shard whose id is that of a fragment, without their texts."""
+    names = ["source_file", "source_row", "source_id", "messages.list.element.role"]
+    rows = cast("pl.DataFrame", pl.from_arrow(pq.ParquetFile(ws.shard("conversations", shard)).read(names)))
+    roles = pl.col("messages").list.eval(pl.element().struct.field("role"))
+    return (
+        rows.with_columns(
+            base=pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$").hash(),
+            number=pl.col("source_id").str.extract(r"_([0-9]{1,6})$").cast(pl.Int64),
+            turns=roles.list.len(),
+            first=roles.list.first(),
+            last=roles.list.last(),
+        )
+        .filter(pl.col("base").is_not_null() & ~pl.struct("source_file", "source_row").is_duplicated())
+        .select("source_file", "base", "number", "turns", "first", "last")
+    )
 
 
 def regrouped(item: Input, start: int) -> Iterator[tuple[int, list[Record | Reject]]]:

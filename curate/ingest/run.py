@@ -19,8 +19,6 @@ from curate.workspace import Workspace, fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pyarrow as pa
-
     from curate.console import Talk
     from curate.ingest.inputs import Input
     from curate.ingest.plan import Plan
@@ -168,6 +166,12 @@ class Run:
 
     def close(self, writer: ThreadPoolExecutor, shard: Shard, following: Cursor | None) -> None:
         """Have a full shard compressed and written while the next one is read; never more than one waits."""
+        if self.pending:
+            self.pending.result()
+        self.pending = writer.submit(self.write, shard, following)
+
+    def write(self, shard: Shard, following: Cursor | None) -> None:
+        """One shard of both tables."""
         conversations, rejects, content = shard.tables()
         stamp = {
             **shard.counted(),
@@ -176,14 +180,8 @@ class Run:
             "apart": self.apart,
             "next": following,
         }
-        if self.pending:
-            self.pending.result()
-        self.pending = writer.submit(self.write, shard.index, conversations, rejects, stamp)
-
-    def write(self, index: int, conversations: pa.Table, rejects: pa.Table, stamp: dict[str, Any]) -> None:
-        """One shard of both tables."""
-        self.ws.write("rejects", index, rejects, {"fingerprint": fingerprint(self.plan, index)})
-        self.ws.write("conversations", index, conversations, stamp)
+        self.ws.write("rejects", shard.index, rejects, {"fingerprint": fingerprint(self.plan, shard.index)})
+        self.ws.write("conversations", shard.index, conversations, stamp)
 
     def finish(self, stop: int) -> dict[str, Any]:
         """Record the run in the manifest."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from curate.ingest import html
 from curate.ingest.copy_code import BUTTON, without_copy_code
 from curate.ingest.ui_text import is_suspect, without_char_count, without_first_counter, without_tails
-from curate.ingest.zero_width import MARKS, without_zero_width
+from curate.ingest.zero_width import has_zero_width, without_zero_width
 
 if TYPE_CHECKING:
     from curate.ingest.conversation import Conversation
@@ -42,7 +42,7 @@ def tidy(conversation: Conversation) -> Conversation:
         if (
             BUTTON in content
             or "\0" in content
-            or (not content.isascii() and any(mark in content for mark in MARKS))
+            or has_zero_width(content)
             or (content[:1] in _PAGE_BEGINS and "<div" in content.lstrip()[:12])
             or (role == "user" and is_suspect(content))
             or (role == "assistant" and content[-8:].rstrip().endswith("words"))

@@ -114,7 +114,7 @@ def _tail(prompt: str, proof: Container[str]) -> tuple[str, str] | None:
 
 def _end(body: str) -> str:
     """What stood before a mark: a joiner that only the mark's first letter had a use for goes with it."""
-    while (end := body.rstrip().rstrip("".join(MARKS))) != body:
+    while (end := body.rstrip().rstrip(MARKS)) != body:
         body = end
     return body
 

