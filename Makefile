@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
-SAMPLES := sample_data/*.json sample_data/*.jsonl*
+SAMPLES := sample_data
 
 .PHONY: demo demo-llm test check docs bench clean
 

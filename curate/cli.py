@@ -110,8 +110,8 @@ def ingest(
     prompts: Annotated[
         list[str] | None, typer.Option(help="File with the prompts of answers that come without; repeatable.")
     ] = None,
-    branches: Annotated[str, typer.Option(help="Of branching conversations the `current` branch, or `all`.")] = "current",
-    fragments: Annotated[str, typer.Option(help="`join` conversations that a dump has in pieces, or `keep` them.")] = "join",
+    branches: Annotated[str, typer.Option(help="Of a branching conversation the `current` one, or `all`.")] = "current",
+    fragments: Annotated[str, typer.Option(help="`join` conversations that come in pieces, or `keep` them.")] = "join",
     limit: Limit = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -350,7 +350,8 @@ def _pairs(option: str, text: str | None) -> dict[str, str] | None:
         return None
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(name.strip() and value.strip() for name, _, value in pairs):
-        raise CurateError(f"`{option} {text}` is not NAME=VALUE,NAME=VALUE", hint=f"{option} user=prompt,assistant=answer")
+        what = f"`{option} {text}` is not NAME=VALUE,NAME=VALUE"
+        raise CurateError(what, hint=f"{option} user=prompt,assistant=answer")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from curate.workspace import Workspace
 
 
@@ -25,7 +27,7 @@ def inputs(workspace: Workspace) -> list[str]:
     return ["conversations", "flags"] if redacting else ["conversations"]
 
 
-def read(workspace: Workspace, index: int, columns: list[str] | None = None) -> pl.DataFrame:
+def read(workspace: Workspace, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """A shard of the conversations, redacted if `curate clean --redact` was the last to clean.
 
     Raises:

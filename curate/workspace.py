@@ -96,7 +96,7 @@ class Workspace:
             raise WorkspaceError(
                 f"the workspace has schema version {schema}, this curate writes {SCHEMA_VERSION}",
                 where=self._manifest,
-                hint="ingest the dumps into a new workspace; copy `judgements.sqlite` there if there is one: it is paid for",
+                hint="ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for",
             )
         if not create:
             self._require_whole()

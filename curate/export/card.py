@@ -64,7 +64,7 @@ def render(job: Job) -> str:
     tokens = job.encoder is not None
     return _CARD.format(
         name=job.name,
-        what=_TOKENS.format(template=job.template.name, max_length=job.encoder.max_length, long=job.encoder.long) if job.encoder else _TEXT,
+        what=_TOKENS.format(**job.facts) if tokens else _TEXT,
         conditions=conditions,
         weighting=_weighting(policy),
         note=f"\nThe judge is `local`: {policy['note']}.\n" if policy["note"] else "",

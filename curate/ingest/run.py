@@ -71,7 +71,7 @@ class Run:
         key = sum(run["conversations"] for run in self.runs)
         stop = self.read(key)
         if not self.apart and (apart := scattered(self.ws, range(self.first, stop), self.inputs)):
-            self.talk.say(f"{len(apart)} of the files hold pieces of one conversation far apart: reading them again")
+            self.talk.say("pieces of one conversation lie far apart: reading again to bring them together")
             self.remove(range(self.first, stop))
             self.apart = apart
             stop = self.read(key)
