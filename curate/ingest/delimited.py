@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from curate.ingest import window
 from curate.ingest.window import Position, Readable, Record, Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 DELIMITERS = ",;|\t"
 
@@ -35,6 +36,36 @@ class _Bytes(io.RawIOBase):
         return len(block)
 
 
+class _Rows:
+    """Rows of fields with their own lines; a row that cannot be read costs its first line only."""
+
+    def __init__(self, lines: Iterator[str], delimiter: str) -> None:
+        self.lines = lines
+        self.delimiter = delimiter
+        self.taken: list[str] = []
+
+    def read(self) -> Iterator[tuple[list[str], str, str]]:
+        """Fields, text, and what is wrong with the row, if anything is: then there are no fields."""
+        while True:
+            reader = csv.reader(self._noted(self.lines), delimiter=self.delimiter, strict=True)
+            try:
+                for fields in reader:
+                    yield fields, "".join(self.taken), ""
+                    self.taken.clear()
+            except csv.Error as error:
+                first, *rest = self.taken
+                self.taken.clear()
+                self.lines = chain(rest, self.lines)
+                yield [], first, str(error)
+                continue
+            return
+
+    def _noted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.taken.append(line)
+            yield line
+
+
 class Delimited:
     """Reads row by row; an ingest that goes on reads the rows before its position again and passes over them."""
 
@@ -51,31 +82,45 @@ class Delimited:
         previous = csv.field_size_limit(window.MAX_RECORD)
         row = -1
         try:
-            columns = next(csv.reader([head], delimiter=delimiter), [])
-            for row, fields in enumerate(csv.reader(text, delimiter=delimiter, strict=True)):
-                if row >= self.start and fields:
-                    yield self.record(row, columns, fields)
-        except csv.Error as error:
-            detail = f"the table cannot be read any further: {error}"
-            yield Reject(row + 1, -1, row + 2, "truncated", detail, b"")
-        else:
+            rows = _Rows(chain([head], iter(lambda: text.readline(window.MAX_RECORD), "")), delimiter).read()
+            columns, raw, _ = next(rows, ([], "", ""))
+            if _invalid(raw):
+                detail = "the names of the columns are not UTF-8: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+                yield Reject(0, -1, 1, "invalid_utf8", detail, _bytes(raw))
+                return
+            for row, (fields, raw, problem) in enumerate(rows):
+                if row >= self.start and (fields or problem):
+                    yield self.record(row, columns, fields, raw, problem)
             if self.bytes.cut:
                 yield Reject(row + 1, -1, row + 2, "truncated", self.bytes.cut, b"")
         finally:
             csv.field_size_limit(previous)
 
-    def record(self, row: int, columns: list[str], fields: list[str]) -> Record | Reject:
+    def record(self, row: int, columns: list[str], fields: list[str], raw: str, problem: str) -> Record | Reject:
         """One row."""
-        raw = "\n".join(fields).encode("utf-8", "surrogateescape")[: window.MAX_RAW]
-        if len(fields) != len(columns):
-            detail = f"{len(fields)} fields under {len(columns)} columns"
-            return Reject(row, -1, row + 1, "wrong_columns", detail, raw)
-        value = dict(zip(columns, fields, strict=True))
-        try:
-            size = len("".join(fields).encode())
-        except UnicodeEncodeError as error:
-            byte = ord(error.object[error.start]) & 0xFF
-            return Reject(row, -1, row + 1, "invalid_utf8", f"byte 0x{byte:02x} in row {row}", raw)
-        if len(value) < len(columns):
-            return Reject(row, -1, row + 1, "duplicate_keys", "two columns have the same name", raw)
-        return Record(row, -1, row + 1, value, size=size)
+        value = dict(zip(columns, fields, strict=False))
+        reason = ""
+        if problem:
+            reason, detail = "invalid_row", problem
+        elif len(fields) != len(columns):
+            reason, detail = "wrong_columns", f"{len(fields)} fields under {len(columns)} columns"
+        elif byte := _invalid(raw):
+            reason, detail = "invalid_utf8", f"byte {byte} in row {row}"
+        elif len(value) < len(columns):
+            reason, detail = "duplicate_keys", "two columns have the same name"
+        if reason:
+            return Reject(row, -1, row + 1, reason, detail, _bytes(raw))
+        return Record(row, -1, row + 1, value, _bytes(raw), size=len(raw))
+
+
+def _bytes(raw: str) -> bytes:
+    return raw.rstrip("\r\n").encode("utf-8", "surrogateescape")[: window.MAX_RAW]
+
+
+def _invalid(text: str) -> str:
+    """The first byte that is no UTF-8, in hex; empty when there is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"0x{ord(error.object[error.start]) & 0xFF:02x}"
+    return ""

@@ -1,28 +1,35 @@
 """Fragments: V3's split left one conversation as `X_0`, `X_5`, … where the number is the place of the first turn.
 
 The split (FastChat's `split_long_conversation`) cut at the model's context; often the last turn of a fragment
-is the first of the next again. Fragments are joined when their numbers say that they meet and the turns they
-share are the same. Ids that only look alike (`identity_0`, `identity_1`) contradict each other and stay apart.
+is the first of the next again. Fragments are joined when the turns they share are the same; where they share
+none, the numbers alone must do, and count only behind an id of ShareGPT's own making. Rows of a numbered set
+(`identity_0`, `identity_1`) contradict each other and stay apart.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from curate.ingest.conversation import Conversation, Message
+    from curate.ingest.conversation import Conversation
 
 MAX_DIGITS = 6
+# Chains that a piece is compared with.
+LOOK_BACK = 16
+# Seven random characters; words such as `example` are no such id.
+_SHAREGPT_ID = re.compile(r"(?![a-z]+\Z|[0-9]+\Z)[A-Za-z0-9_-]{7}")
 
 
 class Piece(NamedTuple):
-    """A record that may be a fragment: place of its first turn, row in its file, and what it holds."""
+    """A record that may be a fragment: place of its first turn, row in its file, id, and what it holds."""
 
     number: int
     row: int
+    id: str
     conversation: Conversation
 
 
@@ -46,60 +53,62 @@ def join(rows: Iterable[Piece]) -> tuple[list[tuple[int, Conversation]], Counter
         rows: The records whose id has this base.
 
     Returns:
-        Row and conversation of each that is left, in order of their rows; and how many records were `joined`,
-        how many of those began with turns that were there already (`overlapping`), and how many begin with an
-        answer whose question is nowhere (`orphaned`).
+        Row and conversation of each that is left, in order of their rows; and how many records were `joined`; how
+        many of those began with turns that were there already (`overlapping`) or had no others (`contained`); and
+        how many begin with an answer whose question is nowhere (`orphaned`).
     """
-    chains = _chains(sorted(rows, key=lambda piece: piece[:2]))
+    chains: list[_Chain] = []
+    for piece in sorted(rows, key=lambda piece: piece[:2]):
+        for chain in chains[: -LOOK_BACK - 1 : -1]:
+            if chain.takes(piece):
+                chain.add(piece)
+                break
+        else:
+            chains.append(_Chain(piece))
     counts: Counter[str] = Counter()
-    for head, *others in chains:
-        counts["orphaned"] += head.number > 0 and begins_with_answer(head.conversation)
-        counts["joined"] += len(others)
-        counts["overlapping"] += _append(head, others)
-    found = [(chain[0].row, chain[0].conversation) for chain in chains]
+    for chain in chains:
+        counts += chain.counts
+        counts["orphaned"] += chain.head.number > 0 and begins_with_answer(chain.head.conversation)
+    found = [(chain.head.row, chain.head.conversation) for chain in chains]
     return sorted(found, key=lambda item: item[0]), counts
 
 
-def _chains(pieces: list[Piece]) -> list[list[Piece]]:
-    """Pieces that follow each other; every piece by itself when the numbers cannot be places of turns."""
-    chains: list[list[Piece]] = []
-    turns: list[Message] = []
-    for piece in pieces:
-        messages = piece.conversation.messages
-        shared = chains[-1][0].number + len(turns) - piece.number if chains else -1
-        if shared < 0:
-            chains.append([piece])
-            turns = list(messages)
-            continue
-        begin = len(turns) - shared
-        if turns[begin : begin + len(messages)] != messages[:shared] or _cannot_meet(turns, messages, shared):
-            return [[piece] for piece in pieces]
-        chains[-1].append(piece)
-        turns += messages[shared:]
-    return chains
+class _Chain:
+    """A conversation that grows, piece by piece."""
 
+    def __init__(self, head: Piece) -> None:
+        self.head = head
+        self.counts: Counter[str] = Counter()
 
-def _cannot_meet(turns: list[Message], messages: list[Message], shared: int) -> bool:
-    """Whether two pieces without a common turn are no neighbours: one side speaks twice, and nothing else says so."""
-    return not shared and turns[-1].role == messages[0].role and (messages[0].role == "assistant" or len(turns) == 1)
+    @property
+    def end(self) -> int:
+        """The place of the turn that comes next."""
+        return self.head.number + len(self.head.conversation.messages)
 
+    def takes(self, piece: Piece) -> bool:
+        """Whether a piece goes on where this one ends, or repeats its end."""
+        turns, messages = self.head.conversation.messages, piece.conversation.messages
+        shared = self.end - piece.number
+        if shared > 0:
+            begin = len(turns) - shared
+            return begin >= 0 and turns[begin : begin + len(messages)] == messages[:shared]
+        # Numbers alone are weak evidence: any two rows of a numbered set may seem to meet.
+        is_whole = self.head.number == 0 or self.counts["overlapping"] > 0
+        both_answer = turns[-1].role == "assistant" == messages[0].role
+        return shared == 0 and is_whole and not both_answer and bool(_SHAREGPT_ID.fullmatch(base_of(piece.id) or ""))
 
-def _append(head: Piece, others: list[Piece]) -> int:
-    """Add the turns of the other pieces to the first; returns how many began with turns that it had already."""
-    whole = head.conversation
-    overlapping = 0
-    for piece in others:
-        conversation = piece.conversation
-        shared = head.number + len(whole.messages) - piece.number
-        overlapping += shared > 0
-        messages = conversation.messages[shared:]
-        if conversation.model != whole.model:
-            messages = [turn._replace(model=turn.model or conversation.model) for turn in messages]
+    def add(self, piece: Piece) -> None:
+        """Take in a piece."""
+        whole, more = self.head.conversation, piece.conversation
+        shared = self.end - piece.number
+        messages = more.messages[shared:]
+        self.counts += Counter(joined=1, overlapping=shared > 0 < len(messages), contained=not messages)
+        if more.model != whole.model:
+            messages = [turn._replace(model=turn.model or more.model) for turn in messages]
         whole.messages += messages
         whole.joined_rows.append(piece.row)
-        whole.edits = sorted({*whole.edits, *conversation.edits, "joined"})
-        whole.marks = sorted({*whole.marks, *conversation.marks})
-    return overlapping
+        whole.edits = sorted({*whole.edits, *more.edits, "joined"})
+        whole.marks = sorted({*whole.marks, *more.marks})
 
 
 def begins_with_answer(conversation: Conversation) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Most records, and bytes of records, that are held to be put together.
 MAX_RECORDS = 10_000
 MAX_BYTES = 64 << 20
+# Most characters that a group may become.
+MAX_OUT = 256 << 20
 
 
 @dataclass
@@ -77,11 +79,23 @@ def convert(group: list[Record | Reject], item: Input) -> Outcome:
             _alone(record, item, outcome)
         if outcome.conversations and item.group(records[0].value) is not None:
             _join(outcome)
+    if len(outcome.conversations) > len(records) or (records and records[0].size):
+        _weigh(outcome, group)
     for conversation, _ in outcome.conversations:
         tidy(conversation)
     if not all(conversation.messages for conversation, _ in outcome.conversations):
         _set_aside(outcome, {record.row: record for record in records})
     return outcome
+
+
+def _weigh(outcome: Outcome, group: list[Record | Reject]) -> None:
+    """Count the bytes that come out where they may be far more than went in: a prompt with a thousand answers."""
+    texts = (message.content for conversation, _ in outcome.conversations for message in conversation.messages)
+    outcome.bytes = max(outcome.bytes, sum(map(len, texts)))
+    if outcome.bytes > MAX_OUT:
+        detail = f"{len(outcome.conversations):,} conversations of {outcome.bytes:,} characters in all"
+        outcome.conversations, outcome.counts, outcome.split = [], Counter(), 0
+        outcome.rejects = [item.reject("too_large", detail) if isinstance(item, Record) else item for item in group]
 
 
 def _set_aside(outcome: Outcome, records: dict[int, Record]) -> None:
@@ -143,7 +157,7 @@ def _join(outcome: Outcome) -> None:
     if several or any(conversation.rank for conversation, _ in outcome.conversations):
         return  # a record that holds several conversations is no fragment
     joined, counts = fragments.join(
-        fragments.Piece(fragments.number_of(record.value["id"]), record.row, conversation)
+        fragments.Piece(fragments.number_of(record.value["id"]), record.row, record.value["id"], conversation)
         for conversation, record in outcome.conversations
     )
     outcome.conversations = [(conversation, records[row]) for row, conversation in joined]

@@ -59,7 +59,8 @@ class Input:
             advance: Told now and then how many more bytes of the file are used up.
         """
         if self.mode == "parquet":
-            yield from parquet.rows(self.source.file, position.offset, advance)
+            with self.source.seekable() as file:
+                yield from parquet.rows(file, self.source.file, position.offset, advance)
             return
         told = done = 0
         with self.open(0 if self.mode in ("csv", "tsv") else position.offset) as stream:

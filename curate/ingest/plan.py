@@ -71,6 +71,8 @@ def plan(paths: Sequence[str], options: dict[str, Any], known: Sequence[dict[str
             result.known.append(source.file)
             continue
         try:
+            if source.problem:
+                raise InputError(source.problem, where=source.file)
             found = _look(source, options)
         except InputError as error:
             if source.chosen:
@@ -131,8 +133,8 @@ def _look(source: Source, options: dict[str, Any]) -> Input | list[dict[str, Any
     if not head and stream.damage:
         raise InputError(f"the file cannot be unpacked: {stream.damage}", where=source.file)
     mode = sniff(head, source.file)
-    if mode == "parquet" and not source.seekable:
-        raise InputError("Parquet cannot be read from a pipe or an archive", where=source.file, hint="unpack it first")
+    if mode == "parquet" and source.file == STDIN:
+        raise InputError("Parquet cannot be read from a pipe", where=source.file, hint="write it to a file first")
     looked = Input(source, mode, format, options, stream=stream if source.file == STDIN else None)
     start = Position(mode=mode)
     if mode == "parquet" or (mode == "page" and len(head) == HEAD):

@@ -7,6 +7,7 @@ records, then again in an order in which groups are whole: that of each group's 
 from __future__ import annotations
 
 import tempfile
+from array import array
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, cast
 
@@ -26,10 +27,19 @@ if TYPE_CHECKING:
 
 # Reasons of rejects that another order of the records would mend.
 APART = ("orphan",)
+# More rows of one base than this are a numbered set and no fragments of a conversation.
+MOST_PIECES = 200
 
 
-def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list[int]:
-    """Numbers of the files in which pieces of one conversation lie apart."""
+def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input], *, joins: bool) -> list[int]:
+    """Numbers of the files in which pieces of one conversation lie apart.
+
+    Args:
+        ws: Where they were written to.
+        shards: The shards of this ingest.
+        inputs: What was read.
+        joins: Whether fragments are joined at all.
+    """
     files = {item.source.file: number for number, item in enumerate(inputs) if not item.stream}
     found: set[str] = set()
     frames = []
@@ -37,20 +47,22 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list
         if ws.stamp("conversations", shard)["rejects"].keys() & set(APART):
             rejects = ws.read("rejects", shard, ["source_file", "reason"])
             found |= set(rejects.filter(pl.col("reason").is_in(APART))["source_file"])
-        rows = _pieces(ws, shard)
-        if rows.height:
+        if joins and (rows := _pieces(ws, shard)).height:
             frames.append(rows)
-    before = pl.all().shift(1).over("source_file", "base").name.prefix("before_")
-    shared = pl.col("before_number") + pl.col("before_turns") - pl.col("number")
-    goes_on = (pl.col("before_last") == pl.col("first")) == (shared == 1)  # the same turn, or the other side's
     if frames:
+        ends = (pl.col("number") + pl.col("turns")).shift(1).over("source_file", "base")
         meeting = (
             pl.concat(frames)
-            .sort("source_file", "base", "number")
-            .with_columns(before)
+            .sort("source_file", "base", "number", "row")
+            # One more, for a turn that was an advert and is gone.
+            .with_columns(meets=ends + 1 >= pl.col("number"))
             .group_by("source_file", "base")
-            .agg(most=shared.max(), meet=(shared.is_in([0, 1]) & goes_on).any())
-            .filter(pl.col("meet") & (pl.col("most") <= 1))
+            .agg(
+                pl.len(),
+                pl.col("meets").any(),
+                apart=pl.col("row").max() - pl.col("row").min() >= pl.len() + pl.col("joined").sum(),
+            )
+            .filter(pl.col("meets") & pl.col("apart") & (pl.col("len") <= MOST_PIECES))
         )
         found |= set(meeting["source_file"])
     return sorted(files[file] for file in found if file in files)
@@ -58,19 +70,18 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input]) -> list
 
 def _pieces(ws: Workspace, shard: int) -> pl.DataFrame:
     """The conversations of a shard whose id is that of a fragment, without their texts."""
-    names = ["source_file", "source_row", "source_id", "messages.list.element.role"]
+    names = ["source_file", "source_row", "source_id", "messages.list.element.role", "joined_rows"]
     rows = cast("pl.DataFrame", pl.from_arrow(pq.ParquetFile(ws.shard("conversations", shard)).read(names)))
-    roles = pl.col("messages").list.eval(pl.element().struct.field("role"))
     return (
         rows.with_columns(
+            row="source_row",
             base=pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$").hash(),
             number=pl.col("source_id").str.extract(r"_([0-9]{1,6})$").cast(pl.Int64),
-            turns=roles.list.len(),
-            first=roles.list.first(),
-            last=roles.list.last(),
+            turns=pl.col("messages").list.len(),
+            joined=pl.col("joined_rows").list.len(),
         )
         .filter(pl.col("base").is_not_null() & ~pl.struct("source_file", "source_row").is_duplicated())
-        .select("source_file", "base", "number", "turns", "first", "last")
+        .select("source_file", "row", "base", "number", "turns", "joined")
     )
 
 
@@ -92,31 +103,30 @@ def regrouped(item: Input, start: int) -> Iterator[tuple[int, list[Record | Reje
 def _places(
     item: Input, spool: IO[bytes]
 ) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.int64]], dict[int, Reject], list[int]]:
-    """Where each record's text lies in the spool (begin, end, row, group), the rejects, and the new order."""
-    places: list[tuple[int, int, int, int]] = []
+    """Where each record lies (begin and end in the spool, row, group, offset, end), the rejects, the new order."""
+    places = array("q")
     rejects: dict[int, Reject] = {}
     firsts: dict[str, int] = {}
-    for record in item.records(Position(mode=item.mode)):
-        begin = spool.tell()
-        own = len(places)
+    for own, record in enumerate(item.records(Position(mode=item.mode))):
+        begin, group = spool.tell(), own
         if isinstance(record, Reject):
             rejects[record.row] = record
         else:
             spool.write(record.text())
             key = item.group(record.value)
-            own = own if key is None else firsts.setdefault(key, own)
-        places.append((begin, spool.tell(), record.row, own))
-    table = np.array(places, np.int64).reshape(-1, 4)
+            group = own if key is None else firsts.setdefault(key, own)
+        places.extend((begin, spool.tell(), record.row, group, record.offset, record.end))
+    table = np.frombuffer(places, np.int64).reshape(-1, 6)
     return table, rejects, np.argsort(table[:, 3], kind="stable").tolist()
 
 
 def _record(spool: IO[bytes], place: Iterable[int], rejects: dict[int, Reject]) -> Record | Reject:
-    begin, end, row, _ = (int(number) for number in place)
+    begin, end, row, _, offset, after = (int(number) for number in place)
     if row in rejects:
         return rejects[row]
     spool.seek(begin)
     text = spool.read(end - begin)
     try:
-        return Record(row, -1, row + 1, parse_one(text), text, size=len(text))
+        return Record(row, offset, after, parse_one(text), text, size=len(text))
     except UnreadableError as error:
-        return Reject(row, -1, row + 1, error.reason, error.detail, text)
+        return Reject(row, offset, after, error.reason, error.detail, text)

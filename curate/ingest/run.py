@@ -70,7 +70,8 @@ class Run:
         """Read everything; the entry for the manifest is what comes back."""
         key = sum(run["conversations"] for run in self.runs)
         stop = self.read(key)
-        if not self.apart and (apart := scattered(self.ws, range(self.first, stop), self.inputs)):
+        joins = self.options["fragments"] == "join"
+        if not self.apart and (apart := scattered(self.ws, range(self.first, stop), self.inputs, joins=joins)):
             self.talk.say("pieces of one conversation lie far apart: reading again to bring them together")
             self.remove(range(self.first, stop))
             self.apart = apart
@@ -153,6 +154,7 @@ class Run:
                 for order, group in regrouped(item, offset):
                     if limit is not None and seen >= limit:
                         return
+                    group = group if limit is None else group[: limit - seen]
                     yield Cursor(number, order, 0, seen), item, group
                     seen += len(group)
                 continue

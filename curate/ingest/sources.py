@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
+import tempfile
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from glob import glob, has_magic
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from curate.errors import InputError, did_you_mean
 from curate.workspace import fingerprint
@@ -22,16 +24,21 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from io import BufferedReader
 
 DATA_SUFFIXES = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".tsv", ".html", ".htm")
 PACKED_SUFFIXES = (".gz", ".zst")
 ARCHIVE = ".zip"
+# Data that others read; what does not look like data at all is passed over in silence.
+UNREAD = (".xz", ".bz2", ".tar", ".tgz", ".7z", ".rar", ".arrow", ".feather", ".pkl", ".xlsx", ".sqlite", ".db", ".txt")
 STDIN = "-"
 SAMPLES, SAMPLE_BYTES = 256, 4096
 # Packed bytes that are unpacked at a time: few, because a byte may unpack to very many.
 PIECE = 8 << 10
+
+
+SpooledFile = IO[bytes]
 
 
 class Unpacker(Protocol):
@@ -70,6 +77,7 @@ class Source:
         bytes: Size on disk, packed; None for stdin.
         chosen: The user named this very file, and not a folder or glob that holds it.
         member: Its name in the archive, when it lies in one.
+        problem: Why it cannot be read, when its name says so.
     """
 
     file: str
@@ -77,6 +85,7 @@ class Source:
     bytes: int | None = None
     chosen: bool = True
     member: str | None = None
+    problem: str | None = None
 
     @cached_property
     def name(self) -> str:
@@ -104,10 +113,17 @@ class Source:
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise InputError(f"the file cannot be unpacked: {error}", where=self.file) from error
 
-    @property
-    def seekable(self) -> bool:
-        """Whether it is a file of its own, and not a pipe or a part of an archive."""
-        return self.file != STDIN and self.member is None
+    @contextmanager
+    def seekable(self) -> Iterator[str | SpooledFile]:
+        """Its path; of a member of an archive a file with its bytes, as long as it is needed."""
+        if self.member is None:
+            yield self.file
+            return
+        with self.open() as stream, tempfile.TemporaryFile() as spool:
+            while block := stream.read(4 << 20):
+                spool.write(block)
+            spool.seek(0)
+            yield spool
 
 
 class Stream:
@@ -249,9 +265,9 @@ def _files(path: str) -> list[Path]:
         files = [
             file
             for file in sorted(place.rglob("*"))
-            if file.is_file() and _is_data(file.relative_to(place)) and ours.isdisjoint(file.parents)
+            if file.is_file() and _may_be_data(file.relative_to(place)) and ours.isdisjoint(file.parents)
         ]
-        if not files:
+        if not any(_is_data(file.relative_to(place)) for file in files):
             what = "the folder has no .json, .jsonl, .parquet, .csv, .tsv or .html file, plain or packed"
             raise InputError(what, where=path, hint="name the files themselves, or another folder")
         return files
@@ -273,33 +289,51 @@ def _is_ours(manifest: Path) -> bool:
         return False
 
 
+def _may_be_data(file: Path) -> bool:
+    return _is_data(file) or (file.name.lower().endswith(UNREAD) and not _is_hidden(file))
+
+
+def _is_hidden(file: Path) -> bool:
+    return any(part.startswith(".") for part in file.parts)
+
+
 def _is_data(file: Path) -> bool:
     name = file.name.lower()
     for suffix in PACKED_SUFFIXES:
         name = name.removesuffix(suffix)
-    return name.endswith((*DATA_SUFFIXES, ARCHIVE)) and not any(part.startswith(".") for part in file.parts)
+    return name.endswith((*DATA_SUFFIXES, ARCHIVE)) and not _is_hidden(file)
 
 
 def _members(file: Path, chosen: bool) -> list[Source]:
     """The data files in an archive, such as the `conversations.json` of a ChatGPT account export."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [item for item in archive.infolist() if not item.is_dir() and _is_data(Path(item.filename))]
+            members = [item for item in archive.infolist() if not item.is_dir() and _may_be_data(Path(item.filename))]
     except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"the archive cannot be read: {error}", where=file) from error
+        what = f"the archive cannot be read: {error}"
+        if chosen:
+            raise InputError(what, where=file) from error
+        return [Source(str(file), chosen=False, problem=what)]
     if not members and chosen:
         raise InputError("the archive holds no data", where=file, hint="unpack it and name the file")
+    names = [item.filename for item in members]
     return [
         Source(
-            f"{file}/{item.filename}",
+            f"{file}/{item.filename}" + (f"#{place}" if item.filename in names[:place] else ""),
             fingerprint(item.filename, item.file_size, item.CRC),
             item.compress_size,
             chosen and len(members) == 1,
             item.filename,
+            _problem(item.filename) or ("another member has the same name" if item.filename in names[:place] else None),
         )
-        for item in members
-        if not item.filename.lower().endswith(ARCHIVE)
+        for place, item in enumerate(members)
     ]
+
+
+def _problem(name: str) -> str | None:
+    """Why a file of that name, in an archive or folder, is not read; None when it is."""
+    is_read = _is_data(Path(name)) and not name.lower().endswith(ARCHIVE)
+    return None if is_read else "not a kind of file that curate reads there"
 
 
 def _source(file: Path, chosen: bool) -> Source:
@@ -308,6 +342,7 @@ def _source(file: Path, chosen: bool) -> Source:
     except UnicodeEncodeError:
         what = "the name of the file is not UTF-8, which the table it is written to needs"
         raise InputError(what, where=ascii(str(file)), hint="rename it, or read it from stdin") from None
+    problem = None if chosen or _is_data(file) else _problem(file.name)
     try:
         size = file.stat().st_size
         digest = blake2b()
@@ -317,4 +352,4 @@ def _source(file: Path, chosen: bool) -> Source:
                 digest.update(stream.read(SAMPLE_BYTES))
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", where=file) from error
-    return Source(str(file), fingerprint(file.name, size, digest.hexdigest()), size, chosen)
+    return Source(str(file), fingerprint(file.name, size, digest.hexdigest()), size, chosen, None, problem)

@@ -31,8 +31,11 @@ _GAP = re.compile(rb"(?:[ \t\r\n,]|\xef\xbb\xbf)*")
 _SPACES = re.compile(rb"[ \t\r\n]*")
 _OPENING = re.compile(rb'\{[ \t\r\n]*"')
 _FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"([^"\\]*)"')
-# A file that is one object around the list of its records.
-WRAPPED = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:Sources|data|rows|train)"\s*:\s*\[(?=\s*\{)')
+# A file that is one object around the lists of its records.
+WRAPPED = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:Sources|data|rows|train|test|validation)"\s*:\s*\[(?=\s*\{)')
+_KEY = re.compile(rb'"([^"\\]{0,200})"\s*:\s*(?=[^\s])')
+# What such a head may take.
+HEAD = 4096
 
 # Begins and ends of records in the buffer, and their values.
 _Batch = tuple[list[int], list[int], list[dict[str, Any]]]
@@ -54,6 +57,7 @@ class Values(Window):
     def __init__(self, stream: Readable, position: Position, is_record: Callable[[dict[str, Any]], bool]) -> None:
         super().__init__(stream, position, is_record)
         self.wrapped = self.mode == "wrapped"
+        self.listed = position.offset > 0
         self.mode = "array" if self.wrapped else self.mode
         self.inside = self.mode == "array" and position.offset > 0
         self.broken: _Broken | None = None
@@ -70,7 +74,7 @@ class Values(Window):
             self.broken.raw += block[: MAX_RAW - len(self.broken.raw)]
         if self.wrapped and not self.inside and self.base == 0 and (head := WRAPPED.match(self.buffer)):
             self.at = head.end()
-            self.inside = True
+            self.inside = self.listed = True
         return block
 
     def read(self) -> Iterator[Record | Reject]:
@@ -97,6 +101,12 @@ class Values(Window):
             self.skip_gap()
             if self.at == len(self.buffer):
                 return
+            if self.wrapped and self.buffer[self.at] in b'"{}' and (found := self.unwrap()) is not False:
+                if found is None:
+                    return
+                if isinstance(found, Reject):
+                    yield found
+                continue
             if batch := self.batch():
                 for begin, end, value in zip(*batch, strict=True):
                     yield self.record(value, begin, end)
@@ -119,11 +129,40 @@ class Values(Window):
             if self.mode != "array" or not (bracket == b"]" or (bracket == b"[" and not self.inside)):
                 break
             self.inside = bracket == b"["
+            self.listed = self.inside
             self.at += 1
-            if self.wrapped:  # what stands behind the list is no record
-                self.at, self.final = len(self.buffer), True
         if self.mode == "array" and self.at < len(self.buffer):
             self.inside = True
+
+    def unwrap(self) -> Reject | bool | None:
+        """Pass over what stands around the lists of records; False for a record, None when more bytes are needed.
+
+        Returns:
+            A value that is no list of records as a `Reject`, so that it is counted.
+        """
+        begin, patient = self.at, not self.final and len(self.buffer) - self.at < HEAD
+        if self.buffer[begin] == 0x7D:
+            self.at, self.inside, self.listed = begin + 1, False, False
+            return True
+        if self.buffer[begin] == 0x7B:
+            if self.listed:
+                return False
+            if head := WRAPPED.match(self.buffer, begin):
+                self.at, self.listed = head.end(), True
+                return True
+            return None if patient else False
+        key = _KEY.match(self.buffer, begin)
+        if not key:
+            return None if patient else False
+        if self.buffer[key.end()] == 0x5B:
+            self.at, self.listed = key.end() + 1, True
+            return True
+        found = value_end(self.buffer, key.end())
+        if found is None or found[1]:
+            return None if found is None and not self.final else False
+        self.at, self.inside = found[0], False
+        name = key[1].decode("utf-8", "replace")
+        return self.reject(begin, found[0], "outside_list", f"`{name:.80}` is no list of records")
 
     def batch(self) -> _Batch | None:
         """The whole records of the buffer from here on; None when there is none, or one is not as it should be."""

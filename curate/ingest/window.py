@@ -59,7 +59,8 @@ class Record(NamedTuple):
     def text(self) -> bytes:
         """Its bytes; those of a table's row as JSON."""
         size = self.size or self.end - self.offset
-        return self.buffer[self.begin : self.begin + size] or orjson.dumps(self.value, default=str)
+        own = self.buffer[self.begin : self.begin + size]
+        return own or orjson.dumps(self.value, default=str, option=orjson.OPT_NON_STR_KEYS)
 
 
 class Reject(NamedTuple):

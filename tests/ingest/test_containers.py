@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zipfile
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -89,7 +90,10 @@ def test_a_table_with_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_a_quote_that_never_closes_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text('prompt,response\nok,fine\nbad,"never closed\nmore,rows\n')
     result = curate.ingest([tmp_path / "x.csv"], tmp_path / "ws", quiet=True)
-    assert (result.conversations, result.rejects) == (1, {"truncated": 1})
+    assert (result.conversations, result.rejects) == (2, {"invalid_row": 1})
+    (reject,) = rows(tmp_path / "ws", "rejects")
+    assert reject["raw"] == 'bad,"never closed'
+    assert answers(tmp_path / "ws") == ["fine", "rows"]
 
 
 @pytest.mark.parametrize(
@@ -191,11 +195,48 @@ def test_a_conversation_that_is_nothing_but_an_advert_is_set_aside(tmp_path: Pat
     assert (result.records, result.conversations, result.rejects) == (2, 1, {"empty": 1})
 
 
+def test_lists_inside_objects_are_all_read_and_the_rest_is_counted(tmp_path: Path, chat: Chat) -> None:
+    path = tmp_path / "a.jsonl"
+    first = {"train": [chat("q", "a")], "version": 3, "test": [chat("r", "b")]}
+    path.write_text(json.dumps(first) + "\n" + json.dumps({"data": [chat("s", "c"), chat("t", "d")]}) + "\n")
+    result = curate.ingest([path], tmp_path / "ws", quiet=True)
+    assert (answers(tmp_path / "ws"), result.rejects) == (["a", "b", "c", "d"], {"outside_list": 1})
+
+
+def test_times_that_python_does_not_know_cost_no_row(tmp_path: Path) -> None:
+    times = pa.array([1, 2**40], pa.timestamp("s"))
+    table = pa.table({"instruction": ["q", "r"], "output": ["a", "b"], "when": times})
+    nanoseconds = pa.array([1_700_000_000_123_456_789] * 2, pa.timestamp("ns"))
+    pq.write_table(table.append_column("ns", nanoseconds), tmp_path / "a.parquet")
+    result = curate.ingest([tmp_path / "a.parquet"], tmp_path / "ws", quiet=True)
+    assert (answers(tmp_path / "ws"), result.rejects) == (["a"], {"bad_value": 1})
+
+
+def test_one_prompt_with_very_many_answers_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("curate.ingest.groups"), "MAX_OUT", 10_000)
+    pair = {"prompt": "x" * 6_000, "chosen": "yes", "rejected": "no"}
+    path = jsonl(tmp_path / "p.jsonl", [pair, {**pair, "prompt": "short"}])
+    result = curate.ingest([path], tmp_path / "ws", quiet=True)
+    assert (result.records, result.conversations, result.rejects) == (2, 2, {"too_large": 1})
+
+
+def test_a_parquet_file_in_an_archive_and_what_is_not_read_there(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", [{"instruction": "q", "output": "packed"}])
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(tmp_path / "a.parquet", "a.parquet")
+        archive.writestr("b.jsonl.xz", b"")
+        archive.writestr("c.zip", b"")
+    result = curate.ingest([tmp_path / "x.zip"], tmp_path / "ws", quiet=True)
+    assert answers(tmp_path / "ws") == ["packed"]
+    assert set(result.skipped.values()) == {"not a kind of file that curate reads there"}
+    assert len(result.skipped) == 2
+
+
 def test_a_list_inside_an_object(tmp_path: Path, chat: Chat) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"data": [chat("q", "a"), chat("r", "b")], "version": 3}, indent=1))
     result = curate.ingest([path], tmp_path / "ws", quiet=True)
-    assert (answers(tmp_path / "ws"), result.rejects) == (["a", "b"], {})
+    assert (answers(tmp_path / "ws"), result.rejects) == (["a", "b"], {"outside_list": 1})
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])

@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# ShareGPT's ids have seven characters.
+NANOID = "Xk9-wQ"
+
+
 def turns(begin: int, end: int, name: str = "X") -> list[dict[str, str]]:
     return [{"from": ("human", "gpt")[n % 2], "value": f"{name} says {n}"} for n in range(begin, end)]
 
 
 def piece(base: str, begin: int, end: int) -> dict[str, Any]:
-    return {"id": f"{base}_{begin}", "conversations": turns(begin, end, base)}
+    return {"id": f"{NANOID}{base}_{begin}", "conversations": turns(begin, end, base)}
 
 
 def read(path: Path, records: list[Any], ws: Path, **options: Any) -> tuple[curate.ingest.IngestResult, list[Any]]:
@@ -38,7 +42,7 @@ def test_fragments_are_joined_and_say_which_rows_they_came_from(tmp_path: Path) 
     result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
     assert [len(row["messages"]) for row in rows] == [10, 2]
     assert [message["content"] for message in rows[0]["messages"]] == [f"A says {n}" for n in range(10)]
-    assert (rows[0]["source_id"], rows[0]["source_row"], rows[0]["joined_rows"]) == ("A_0", 0, [1, 2])
+    assert (rows[0]["source_id"], rows[0]["source_row"], rows[0]["joined_rows"]) == ("Xk9-wQA_0", 0, [1, 2])
     assert rows[0]["edits"] == ["joined"]
     assert (result.joined, result.fragments) == (2, {"joined": 2, "overlapping": 1})
 
@@ -50,7 +54,7 @@ def test_a_fragment_without_its_beginning_stays_and_is_counted(tmp_path: Path) -
 
 
 def test_the_empty_twin_of_a_fragment_is_set_aside_and_costs_nothing(tmp_path: Path) -> None:
-    records = [{"id": "A_0", "conversations": []}, piece("A", 0, 3), piece("A", 2, 6)]
+    records = [{"id": "Xk9-wQA_0", "conversations": []}, piece("A", 0, 3), piece("A", 2, 6)]
     result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
     assert [len(row["messages"]) for row in rows] == [6]
     assert result.rejects == {"empty": 1}
@@ -62,6 +66,42 @@ def test_ids_that_only_look_like_fragments_stay_as_they_are(tmp_path: Path) -> N
     pairs = [{"id": f"q_{n}", "conversations": turns(0, 2, f"Q{n}")} for n in range(12)]
     result, rows = read(tmp_path / "v3.json", records + pairs, tmp_path / "ws")
     assert (len(rows), result.joined, result.fragments) == (24, 0, {})
+
+
+@pytest.mark.parametrize("base", ["train", "alpaca", "example", "1234567"])
+def test_every_second_row_of_a_numbered_set_does_not_become_one_conversation(tmp_path: Path, base: str) -> None:
+    records = [{"id": f"{base}_{2 * n}", "conversations": turns(0, 2, f"T{n}")} for n in range(6)]
+    result, rows = read(tmp_path / "set.json", records, tmp_path / "ws")
+    assert (len(rows), result.joined) == (6, 0)
+
+
+def test_a_copy_of_a_fragment_is_no_obstacle(tmp_path: Path) -> None:
+    other = {"id": "zzzzzzz_0", "conversations": turns(0, 2, "Z")}
+    records = [piece("A", 0, 3), other, piece("A", 0, 3), other, piece("A", 2, 6)]
+    result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
+    assert [len(row["messages"]) for row in rows] == [6, 2]
+    assert result.fragments == {"joined": 3, "overlapping": 1, "contained": 2}  # zzzzzzz_0 stands twice, too
+
+
+def test_a_fragment_that_contradicts_stays_alone_and_the_others_meet(tmp_path: Path) -> None:
+    wrong = {"id": "Xk9-wQA_0", "conversations": turns(0, 3, "W")}
+    result, rows = read(tmp_path / "v3.json", [piece("A", 0, 3), wrong, piece("A", 2, 6)], tmp_path / "ws")
+    assert sorted(len(row["messages"]) for row in rows) == [3, 6]
+    assert result.fragments == {"joined": 1, "overlapping": 1}
+
+
+def test_an_advert_in_the_first_fragment_does_not_hide_that_they_meet(tmp_path: Path) -> None:
+    advert = "*This chat conversation is shared from [**TypingMind.com**](https://typingmind.com)*"
+    first = {"id": "Xk9-wQA_0", "conversations": [{"from": "system", "value": advert}, *turns(0, 3, "A")]}
+    later = {"id": "Xk9-wQA_3", "conversations": turns(2, 6, "A")}
+    _, rows = read(tmp_path / "v3.json", [first, piece("B", 0, 2), later], tmp_path / "ws")
+    assert sorted(len(row["messages"]) for row in rows) == [2, 6]
+
+
+def test_a_limit_holds_when_pieces_lie_apart(tmp_path: Path) -> None:
+    records = [piece("A", 0, 3), piece("B", 0, 2), piece("A", 2, 6), piece("C", 0, 2)]
+    result, _ = read(tmp_path / "v3.json", records, tmp_path / "ws", limit=3)
+    assert result.records == 3
 
 
 def test_questions_without_answers_are_not_strung_together(tmp_path: Path) -> None:
@@ -77,7 +117,8 @@ def test_pieces_can_be_kept_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
 def test_pieces_that_lie_apart_find_each_other(tmp_path: Path, suffix: str) -> None:
-    whole = [[piece(f"C{n}", 0, 5), piece(f"C{n}", 4, 9), piece(f"C{n}", 9, 11)] for n in range(40)]
+    names = [chr(ord("A") + n) for n in range(26)]
+    whole = [[piece(name, 0, 5), piece(name, 4, 9), piece(name, 9, 11)] for name in names]
     records = [record for pieces in whole for record in pieces]
     random.Random(1).shuffle(records)
     path = tmp_path / f"shuffled.{suffix}"
@@ -85,12 +126,12 @@ def test_pieces_that_lie_apart_find_each_other(tmp_path: Path, suffix: str) -> N
     path.write_text(text)
     result = curate.ingest([path], tmp_path / "ws", quiet=True)
     rows = curate.Workspace(tmp_path / "ws").scan("conversations").collect().to_dicts()
-    assert (result.records, result.conversations, result.joined) == (120, 40, 80)
+    assert (result.records, result.conversations, result.joined) == (78, 26, 52)
     for row in rows:
-        name = row["source_id"].partition("_")[0]
-        assert [message["content"] for message in row["messages"]] == [f"{name} says {n}" for n in range(11)]
-        assert records[row["source_row"]]["id"].startswith(f"{name}_")
-        assert all(records[joined]["id"].startswith(f"{name}_") for joined in row["joined_rows"])
+        base = row["source_id"].partition("_")[0]
+        assert [message["content"] for message in row["messages"]] == [f"{base[-1]} says {n}" for n in range(11)]
+        assert records[row["source_row"]]["id"].startswith(f"{base}_")
+        assert all(records[joined]["id"].startswith(f"{base}_") for joined in row["joined_rows"])
 
 
 @given(
@@ -106,7 +147,9 @@ def test_any_split_of_a_conversation_is_undone(sizes: list[int], overlaps: list[
         cuts.append((begin - (overlap and begin > 0), begin + size))
         begin += size
     chance.shuffle(cuts)
-    rows, counts = join(Piece(cut[0], row, Conversation(whole[slice(*cut)])) for row, cut in enumerate(cuts))
+    rows, counts = join(
+        Piece(cut[0], row, f"QWJhYvA_{cut[0]}", Conversation(whole[slice(*cut)])) for row, cut in enumerate(cuts)
+    )
     assert [conversation.messages for _, conversation in rows] == [whole]
     assert counts["joined"] == len(cuts) - 1
 

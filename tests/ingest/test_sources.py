@@ -98,7 +98,7 @@ def test_a_folder_is_searched_for_data(tmp_path: Path) -> None:
     for name in ("b.jsonl", "a.json", "deep/er/c.json.zst", "D.JSONL.GZ", "e.ndjson"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
-    for name in ("readme.md", ".hidden.json", ".git/x.json", "data.txt"):
+    for name in ("readme.md", ".hidden.json", ".git/x.json", "data.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     found = [source.file.removeprefix(f"{tmp_path}/") for source in expand([str(tmp_path)])]
