@@ -110,7 +110,7 @@ def ingest(
     prompts: Annotated[
         list[str] | None, typer.Option(help="File with the prompts of answers that come without; repeatable.")
     ] = None,
-    branches: Annotated[str, typer.Option(help="Of a branching conversation the `current` one, or `all`.")] = "current",
+    branches: Annotated[str, typer.Option(help="The `current` (of trees the best) branch, or `all`.")] = "current",
     fragments: Annotated[str, typer.Option(help="`join` conversations that come in pieces, or `keep` them.")] = "join",
     limit: Limit = None,
     quiet: Quiet = False,
