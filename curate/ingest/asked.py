@@ -12,7 +12,7 @@ from curate.ingest.normalise import optional_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NAMES = ("prompt", "conversations", "messages", "instruction", "question", "query")
+NAMES = ("prompt", "conversations", "messages", "instruction", "question", "query", "input")
 
 
 def prompt_of(record: dict[str, Any], edits: list[str]) -> list[Message]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 from datetime import datetime
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,8 +37,9 @@ def nested(depth: int) -> Any:
 
 plain: list[Any] = [GONE, None, True, False, 0, -1, 2**63, 0.5, 1e300, [], [None], ["a"], [[]], [{}], {}, {"a": None}]
 texts = ["", " ", "text", "null", "[1]", '{"a": 1}', "1e999", "2023-13-45", "2023-04-01T00:00:00Z", "\u200b", "<div>"]
+halves = ['["\\ud83d"]', '{"model": "\\ud800"}', '[{"role": "user", "content": "\\udc00"}]', '"a\\ud83d"', "\\ud83d"]
 turns = [{"role": "user", "content": "x"}, [{"from": "gpt", "value": "x"}], nested(3), nested(40)]
-junk = st.sampled_from(plain + texts + turns)
+junk = st.sampled_from(plain + texts + halves + turns)
 
 
 @cache
@@ -121,11 +122,18 @@ def outcomes(name: str, records: list[dict[str, Any]], prompt: Any, branches: st
     return found
 
 
+def assert_is_text(*texts: str | None) -> None:
+    """Half of a surrogate pair, which JSON can spell and UTF-8 cannot, never comes out."""
+    for text in filter(None, texts):
+        text.encode()
+
+
 def check(outcome: Any) -> None:
     if isinstance(outcome, UnusableError):
         assert outcome.reason.isidentifier()
         assert isinstance(outcome.detail, str)
         assert outcome.detail
+        assert_is_text(outcome.detail)
         return
     assert isinstance(outcome, Conversation)
     for message in outcome.messages:
@@ -133,10 +141,12 @@ def check(outcome: Any) -> None:
         assert message.role in ROLES
         assert type(message.content) is str
         assert all(text is None or (type(text) is str and text.strip()) for text in (message.model, message.name))
-        assert message.tool_calls is None or json.loads(message.tool_calls) is not None
+        assert message.tool_calls is None or orjson.loads(message.tool_calls) is not None
+        assert_is_text(message.content, message.model, message.name, message.tool_calls)
         assert message.weight is None or (type(message.weight) is float and 0 <= message.weight < 1e30)
     stated = (outcome.source_id, outcome.model, outcome.language, outcome.task)
     assert all(text is None or (type(text) is str and text.strip()) for text in stated)
+    assert_is_text(*stated)
     assert outcome.created_at is None or (isinstance(outcome.created_at, datetime) and outcome.created_at.tzinfo)
     assert outcome.rank is None or type(outcome.rank) is int
     assert all(type(word) is str and word for word in (*outcome.edits, *outcome.marks))
@@ -167,7 +177,7 @@ def test_any_value_may_be_missing_or_something_else(name: str) -> None:
         for *outer, last in places(record):
             owner = at(record, tuple(outer))
             value = owner[last]
-            for other in (None, 7, "text", [], ["a"], {"a": None}, deep, GONE):
+            for other in (None, 7, "text", [], ["a"], {"a": None}, deep, *halves, GONE):
                 if other is not GONE:
                     owner[last] = other
                 elif isinstance(owner, dict):

@@ -7,6 +7,7 @@ answers need, `options.json` arguments of `curate.ingest`.
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,15 @@ def test_each_record_becomes_what_is_expected(folder: Path, tmp_path: Path) -> N
 
 def test_every_format_has_its_example() -> None:
     assert {folder.name.partition("-")[0] for folder in FOLDERS} == set(formats.names())
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_every_format_shows_an_example(name: str) -> None:
+    """As an indented block between its words, which the documentation sets as JSON."""
+    _, *paragraphs = (inspect.getdoc(formats.load(name)) or "").split("\n\n")
+    blocks = [block for block in paragraphs if all(line.startswith("    ") for line in block.splitlines())]
+    assert blocks
+    assert all(block.startswith("    {") for block in blocks)
 
 
 def records(folder: Path) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from curate.ingest.chat import add_system, add_tools, refuse_media
 from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_undesirable, optional_text
 
 NO_INPUT = {"", "<noinput>", "<no input>", "noinput", "no input", "n/a"}
 # With one of these a row is another format's: Dolly's context belongs to the prompt, the others hold several answers.
@@ -48,7 +48,7 @@ def convert(record: dict[str, Any]) -> Conversation:
         language_code(record.get("language") or record.get("lang")),
         optional_text(record.get("task") or record.get("category")),
         edits,
-        ["undesirable"] if record.get("kto_tag", record.get("label")) is False else [],
+        ["undesirable"] if is_undesirable(record) else [],
     )
 
 

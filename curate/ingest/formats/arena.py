@@ -7,12 +7,12 @@
 
 `winner` is model_a, model_b, tie, "tie (bothbad)" or both_bad. A battle is two conversations, ranked by it; both share
 rank 1 in a tie, and where both are bad they have no rank and are marked `undesirable`. Older files have `prompt`,
-`response_a` and `response_b` as JSON lists of texts, and `winner_model_a`, `winner_model_b`, `winner_tie` as 0 or 1.
+`response_a` and `response_b` as JSON lists of texts (up to the first null), and `winner_model_a`, `winner_model_b`,
+`winner_tie` as 0 or 1.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from curate.ingest.chat import messages_of
@@ -20,7 +20,7 @@ from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.formats.lmsys import flagged
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import optional_text, parsed_json
 
 SIDES = ("a", "b")
 RANKS: dict[str, tuple[int, int]] = {"model_a": (1, 2), "model_b": (2, 1), "tie": (1, 1)}
@@ -66,29 +66,29 @@ def convert(record: dict[str, Any]) -> list[Conversation | UnusableError]:
 
 def _messages(record: dict[str, Any], side: str, edits: list[str]) -> list[Message]:
     if f"conversation_{side}" in record:
-        messages = messages_of(record[f"conversation_{side}"], edits)
-        if not messages:
-            raise UnusableError("empty", "no messages")
-        return messages
+        if said := messages_of(record[f"conversation_{side}"], edits):
+            return said
+        raise UnusableError("empty", "no messages")
     questions, answers = _texts(record.get("prompt")), _texts(record.get(f"response_{side}"))
     if not questions or len(questions) != len(answers):
         raise UnusableError("bad_message", f"{len(answers)} answers to {len(questions)} questions")
-    return [
-        Message(role, text)
-        for pair in zip(questions, answers, strict=True)
-        for role, text in zip(("user", "assistant"), pair, strict=True)
-    ]
+    messages: list[Message] = []
+    for question, answer in zip(questions, answers, strict=True):
+        if question is None or answer is None:
+            edits.append("unanswered_dropped")
+            break
+        messages += [Message("user", question), Message("assistant", answer)]
+    if not messages:
+        raise UnusableError("bad_message", "the first turn is null")
+    return messages
 
 
-def _texts(value: Any) -> list[str]:
-    """The texts of a list, or of a list as JSON."""
+def _texts(value: Any) -> list[str | None]:
+    """The texts of a list, or of a list as JSON; null is a turn that failed."""
     if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise UnusableError("bad_message", "the turns are not JSON") from None
+        value = parsed_json(value, "the list of turns")
     texts = value if isinstance(value, list) else [value]
-    if not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(text, str | None) for text in texts):
         raise UnusableError("bad_message", "a turn is not text")
     return texts
 

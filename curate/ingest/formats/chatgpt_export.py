@@ -31,10 +31,10 @@ Said = dict[str, tuple[Message | None, list[str]]]
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """An object under `mapping`, and `current_node` or nodes that name their parent."""
+    """An object under `mapping`, and `current_node` or nodes that name their parent; null beside `current_node`."""
     mapping = record.get("mapping")
     if not isinstance(mapping, dict):
-        return False
+        return mapping is None and record.keys() >= {"mapping", "current_node"}
     first = next(iter(mapping.values()), None)
     return "current_node" in record or (isinstance(first, dict) and "parent" in first)
 
@@ -43,7 +43,7 @@ def convert(record: dict[str, Any], *, branches: str = "current") -> Conversatio
     """The branch that the page shows, or with `branches="all"` this one and then one for every other leaf."""
     mapping = record.get("mapping")
     if not isinstance(mapping, dict):
-        raise UnusableError("unknown_shape", "no object under `mapping`")
+        raise UnusableError("bad_message", "`mapping` is not an object")
     nodes: Nodes = {name: node for name, node in mapping.items() if isinstance(node, dict)}
     parents = {parent for node in nodes.values() if isinstance(parent := node.get("parent"), str)}
     leaves = [name for name in nodes if name not in parents]

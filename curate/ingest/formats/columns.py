@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from curate.ingest.chat import add_system, messages_of, refuse_media
 from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_undesirable, optional_text, parsed_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,15 +48,14 @@ OTHERS = {
 NOT_OURS = {
     "instruction", "context", "passage", "options", "history", "messages", "conversation", "conversations", "items",
     "chosen", "rejected", "answers", "completions", "responses", "choices", "model_a", "custom_id", "question_id",
-    "mapping", "chat", "data", "topic", "message_id",
+    "mapping", "chat", "data", "topic", "message_id", "response_0", "response1", "answer_0", "human_ref_a",
 }  # fmt: skip
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A well-known pair of columns with text or a list of turns, one of them maybe null, and no other format's."""
+    """A well-known pair of columns with text, a list of turns or null, and no other format's."""
     found = _recognised(record)
-    cells = [record[found[name]] for name in ("user", "assistant")] if found else [None]
-    return any(cell is not None for cell in cells) and all(isinstance(cell, str | list | None) for cell in cells)
+    return bool(found) and all(isinstance(record[found[name]], str | list | None) for name in ("user", "assistant"))
 
 
 def convert(record: dict[str, Any], *, columns: Mapping[str, str] | None = None) -> Conversation:
@@ -79,7 +76,9 @@ def convert(record: dict[str, Any], *, columns: Mapping[str, str] | None = None)
     row = {name: record[column] for name, column in found.items()}
     edits: list[str] = []
     if "messages" in row:
-        messages = messages_of(_parsed(row["messages"]), edits)
+        turns = row["messages"]
+        turns = parsed_json(turns, "the column of messages") if isinstance(turns, str) else turns
+        messages = messages_of(turns, edits)
     elif "user" in row and "assistant" in row:
         messages = [*_said(row, "user", edits), *_said(row, "assistant", edits)]
     else:
@@ -93,7 +92,7 @@ def convert(record: dict[str, Any], *, columns: Mapping[str, str] | None = None)
         language_code(row.get("language")),
         optional_text(row.get("task")),
         sorted(set(edits)),
-        ["undesirable"] if columns is None and record.get("label") is False else [],
+        ["undesirable"] if columns is None and is_undesirable(record) else [],
     )
 
 
@@ -122,15 +121,6 @@ def _said(row: dict[str, Any], role: str, edits: list[str]) -> list[Message]:
     if text is None:
         raise UnusableError("bad_message", f"the {role}'s column is not text")
     return [Message(role, text)]
-
-
-def _parsed(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise UnusableError("bad_message", f"the column of messages is not JSON: {error}"[:200]) from None
 
 
 def _names(record: dict[str, Any]) -> str:

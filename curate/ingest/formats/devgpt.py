@@ -26,8 +26,8 @@ MONTHS = "January February March April May June July August September October No
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of links under `ChatgptSharing`, or of sources with such lists under `Sources`."""
-    if isinstance(record.get("ChatgptSharing"), list):
+    """A list of links or null under `ChatgptSharing`, or of sources with such lists under `Sources`."""
+    if isinstance(record.get("ChatgptSharing", ""), list | None):
         return True
     sources = record.get("Sources")
     return isinstance(sources, list) and any(isinstance(item, dict) and "ChatgptSharing" in item for item in sources)

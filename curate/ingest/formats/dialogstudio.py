@@ -4,14 +4,15 @@
         "original dialog info": {"model": "gpt-3.5-turbo"},
         "log": [{"turn id": 1, "user utterance": "Hi", "system response": "Hello!", "dialog history": ""}]}}
 
-`original dialog info` may be JSON text. DialogStudio writes "gpt-3.5-turbo" where the page named no model: its model is
-a default, not evidence. `dialog history` repeats what was said before.
+`original dialog info` may be JSON text; where it is broken, the model is not known. DialogStudio writes "gpt-3.5-turbo"
+where the page named no model: its model is a default, not evidence. `dialog history` repeats what was said before.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import orjson
 
 from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.normalise import optional_text
@@ -70,7 +71,7 @@ def _conversation(dialogue: Any) -> Conversation:
 def _model(info: Any) -> str | None:
     if isinstance(info, str):
         try:
-            info = json.loads(info)
-        except (ValueError, RecursionError):
+            info = orjson.loads(info)
+        except orjson.JSONDecodeError:
             return None
     return optional_text(info.get("model")) if isinstance(info, dict) else None

@@ -20,11 +20,11 @@ FAILED = "$ERROR$"
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """An answer to a question, by a model."""
+    """An answer to a question, by a model; maybe null."""
     return (
         "question_id" in record
         and "model_id" in record
-        and (isinstance(record.get("choices"), list) or isinstance(record.get("text"), str))
+        and (isinstance(record.get("choices", ""), list | None) or isinstance(record.get("text"), str))
     )
 
 

@@ -3,6 +3,9 @@
     {"conversation_id": "c1", "model": "vicuna-13b", "language": "English", "turn": 1, "redacted": false,
      "conversation": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}],
      "openai_moderation": [{"flagged": false, "categories": {}, "category_scores": {}}]}
+
+What OpenAI's moderation says of the turns becomes the mark `toxic`; names were replaced (NAME_1) where `redacted` is
+true.
 """
 
 from __future__ import annotations
@@ -13,18 +16,25 @@ from curate.ingest.chat import messages_of
 from curate.ingest.conversation import Conversation
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, optional_text
 
 # What WildChat has in such a record and LMSYS has not.
 WILDCHAT = {"conversation_hash", "detoxify_moderation", "hashed_ip", "toxic", "timestamp"}
+# By these a visitor's conversation is known where there are no turns.
+VISIT = {"openai_moderation", "redacted", "conversation_hash", "detoxify_moderation"}
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of turns under `conversation`, turns have `role`; or an empty one beside the other columns."""
+    """A visitor's conversation, and no column that only WildChat has."""
+    return WILDCHAT.isdisjoint(record) and is_visit(record)
+
+
+def is_visit(record: dict[str, Any]) -> bool:
+    """Turns with `role` under `conversation`; null, or none, beside the columns of such a conversation."""
     turns = record.get("conversation")
-    if not isinstance(turns, list) or not WILDCHAT.isdisjoint(record):
-        return False
-    return isinstance(turns[0], dict) and "role" in turns[0] if turns else "openai_moderation" in record
+    if turns == [] or is_null(turns):
+        return "conversation" in record and not VISIT.isdisjoint(record)
+    return isinstance(turns, list) and isinstance(turns[0], dict) and "role" in turns[0]
 
 
 def convert(record: dict[str, Any]) -> Conversation:

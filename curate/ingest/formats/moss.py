@@ -30,10 +30,12 @@ TURN = re.compile(r"turn_(\d+)")
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """Turns under `chat`, or a `plain_text` with the tokens of MOSS."""
+    """Turns under `chat`, or a `plain_text` with the tokens of MOSS; null beside the words for the model."""
     chat, plain = record.get("chat"), record.get("plain_text")
     if isinstance(chat, dict):
         return "turn_1" in chat or (not chat and "meta_instruction" in record)
+    if chat is None and plain is None:
+        return any(record.keys() >= names for names in ({"chat", "meta_instruction"}, {"plain_text", "prefix"}))
     return isinstance(plain, str) and ("[Human]:" in plain or "<|Human|>:" in plain)
 
 
@@ -48,7 +50,7 @@ def convert(record: dict[str, Any]) -> Conversation:
         turns = _turns(plain)
         marks = [] if END.search(plain) else ["incomplete"]
     else:
-        raise UnusableError("unknown_shape", "no turns under `chat`")
+        raise UnusableError("bad_message", "no turns under `chat` or `plain_text`")
     messages = [message for number, turn in enumerate(turns) for message in _messages(turn, number, edits)]
     system = optional_text(record.get("meta_instruction")) or optional_text(record.get("prefix"))
     if system and messages:

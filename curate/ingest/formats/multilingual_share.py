@@ -29,8 +29,10 @@ SPEAKERS = {word: role for role, words in HEADINGS.items() for word in words.spl
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A `lang`, and a `text` that begins with a marker."""
+    """A `lang`, and a `text` that begins with a marker; null, and no other column than `id`."""
     text = record.get("text")
+    if text is None:
+        return record.keys() == {"id", "lang", "text"}
     return "lang" in record and isinstance(text, str) and text.lstrip().startswith(BEGINNINGS)
 
 

@@ -4,11 +4,14 @@
         "text": "Hi", "lang": "en", "replies": [{"message_id": "a", "parent_id": "t", "role": "assistant",
             "text": "Hello!", "rank": 0, "deleted": false, "review_result": true, "synthetic": false, "replies": []}]}}
 
-An answer that no other answer follows ends a conversation: the path from the prompt down to it. By default it is the
-path of the best rank at every step; where prompts are not ranked, the first one that was answered. The `rank` of a
-conversation is that of its last answer among its siblings, 1 the best (OpenAssistant counts from 0). A message that
-was deleted or failed its review takes all below it along, and is counted as unusable. Questions that no one answered
-are left off (`unanswered_dropped`).
+By default only the best-ranked answer of each tree is read: of every tree one conversation, and all other answers are
+left behind (`branches_left`). `--branches all` gives every answer with its rank.
+
+An answer that no other answer follows ends a conversation: the path from the prompt down to it. The best path has the
+best rank at every step; where prompts are not ranked, the first one that was answered. The `rank` of a conversation is
+that of its last answer among its siblings, 1 the best (OpenAssistant counts from 0). A message that was deleted or
+failed its review takes all below it along, and is counted as unusable. Questions that no one answered are left off
+(`unanswered_dropped`).
 """
 
 from __future__ import annotations
@@ -38,15 +41,17 @@ class Reply:
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A tree's id and its root message under `prompt`."""
-    return "message_tree_id" in record and isinstance(record.get("prompt"), dict)
+    """A tree's id and its root message under `prompt`; null beside the tree's state."""
+    if record.get("prompt") is None:
+        return record.keys() >= {"message_tree_id", "tree_state", "prompt"} and "message_id" not in record
+    return "message_tree_id" in record and isinstance(record["prompt"], dict)
 
 
 def convert(record: dict[str, Any], *, branches: str = "current") -> list[Conversation | UnusableError]:
     """The best path, or with `branches="all"` every one; and an error for each branch that was cut off."""
     prompt = record.get("prompt")
     if not isinstance(prompt, dict):
-        raise UnusableError("unknown_shape", "no object under `prompt`")
+        raise UnusableError("bad_message", "`prompt` is not an object")
     return conversations(prompt, record.get("message_tree_id"), record.get("tree_state"), branches)
 
 

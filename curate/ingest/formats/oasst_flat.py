@@ -3,8 +3,9 @@
     {"message_id": "t", "parent_id": null, "message_tree_id": "t", "role": "prompter", "text": "Hi", "lang": "en"}
     {"message_id": "a", "parent_id": "t", "message_tree_id": "t", "role": "assistant", "text": "Hello!", "rank": 0}
 
-A row may hold its `replies` instead and no `message_tree_id`: then it is a tree by itself. Paths, ranks and what is cut
-off are those of the format `oasst`.
+By default only the best-ranked answer of each tree is read; `--branches all` gives every answer with its rank. A row
+may hold its `replies` instead and no `message_tree_id`: then it is a tree by itself. Paths, ranks and what is cut off
+are those of the format `oasst`.
 """
 
 from __future__ import annotations

@@ -13,26 +13,32 @@ from typing import Any
 from curate.ingest.chat import add_system, add_tools, messages_of, refuse_media
 from curate.ingest.conversation import Conversation, UnusableError
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, is_undesirable, optional_text
 
 # The record's own id before those that name only its prompt.
 IDS = ("id", "conversation_id", "custom_id", "ans_id", "prompt_id", "uid")
 TIMES = ("created_at", "created", "timestamp", "tstamp")
+OWN = {"messages", "model", "prompt", "system", "tools", "functions", "label", "source", "finish_reason", *IDS, *TIMES}
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of turns under `messages`, turns have `role`; with `chosen` or `rejected` it is a preference pair."""
+    """A list of turns under `messages`, turns have `role`; with `chosen` or `rejected` it is a preference pair.
+
+    Where there is null in the place of the list or of its first turn, all other columns are ones that such rows have.
+    """
     turns = record.get("messages")
-    if not isinstance(turns, list) or "chosen" in record or "rejected" in record:
+    if "chosen" in record or "rejected" in record:
         return False
-    return not turns or (isinstance(turns[0], dict) and "role" in turns[0])
+    if is_null(turns):
+        return "messages" in record and record.keys() <= OWN
+    return isinstance(turns, list) and (not turns or (isinstance(turns[0], dict) and "role" in turns[0]))
 
 
 def convert(record: dict[str, Any]) -> Conversation:
     """One record is one conversation."""
     turns = record.get("messages")
     if not isinstance(turns, list):
-        raise UnusableError("unknown_shape", "no list under `messages`")
+        raise UnusableError("bad_message", "`messages` is not a list")
     edits: list[str] = []
     messages = messages_of(turns, edits)
     if len(record) == 1:
@@ -51,6 +57,4 @@ def convert(record: dict[str, Any]) -> Conversation:
 
 
 def _marks(record: dict[str, Any]) -> list[str]:
-    """`label` is KTO's: whether a person wants such an answer."""
-    undesirable = record.get("label") is False or record.get("kto_tag") is False
-    return ["incomplete"] * (record.get("finish_reason") == "length") + ["undesirable"] * undesirable
+    return ["incomplete"] * (record.get("finish_reason") == "length") + ["undesirable"] * is_undesirable(record)

@@ -5,6 +5,8 @@
                                                   "finish_reason": "stop"}]}}}
     {"custom_id": "r1", "method": "POST", "url": "/v1/chat/completions",
      "body": {"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]}}
+
+Lines of the batch's error file are read too: a request that failed is counted as unusable.
 """
 
 from __future__ import annotations

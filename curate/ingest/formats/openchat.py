@@ -12,12 +12,14 @@ from typing import Any
 
 from curate.ingest.chat import add_system, messages_of
 from curate.ingest.conversation import Conversation, UnusableError
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, optional_text
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """Turns with `role` under `items`; no turns, and `condition` or `system`."""
+    """Turns with `role` under `items`; no turns, and `condition` or `system`; null, and `condition`."""
     items = record.get("items")
+    if is_null(items):
+        return record.keys() >= {"items", "condition"} and "conversations" not in record
     if not isinstance(items, list):
         return False
     if not items:
@@ -29,7 +31,7 @@ def convert(record: dict[str, Any]) -> Conversation:
     """One row is one conversation."""
     items = record.get("items")
     if not isinstance(items, list):
-        raise UnusableError("unknown_shape", "no list under `items`")
+        raise UnusableError("bad_message", "`items` is not a list")
     edits: list[str] = []
     messages = messages_of(items, edits)
     add_system(messages, record.get("system"), edits)

@@ -4,9 +4,9 @@ r"""Preference pairs as RLHF and DPO use them: a chosen and a rejected answer to
     {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello!", "rejected": "\n\nHuman: Hi\n\nAssistant: What?"}
 
 Chosen and rejected are texts, HH-RLHF's transcripts, one turn (LLaMA-Factory, beside `conversations`) or lists of turns
-(TRL, UltraFeedback), with or without the prompt in them; LLaMA-Factory v1 calls them `chosen_messages` and
-`rejected_messages`. Each is a conversation of its own: the chosen one has rank 1, the rejected one rank 2; both have
-rank 1 when the record scores them the same.
+(TRL, UltraFeedback), with or without the prompt in them; argilla's distilabel pairs call the prompt `input`;
+LLaMA-Factory v1 calls them `chosen_messages` and `rejected_messages`. Each is a conversation of its own: the chosen one
+has rank 1, the rejected one rank 2; both have rank 1 when the record scores them the same.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ def matches(record: dict[str, Any]) -> bool:
 def convert(record: dict[str, Any]) -> list[Conversation | UnusableError]:
     """The chosen answer, then the rejected one, each after the prompt."""
     refuse_media(record)
-    scores = [_number(record, side) for side in SIDES]
-    ranks = (1, 1) if None not in scores and scores[0] == scores[1] else (1, 2)
+    ranks = (1, 1) if _is_tie(record) else (1, 2)
     outcomes: list[Conversation | UnusableError] = []
     for side, rank in zip(SIDES, ranks, strict=True):
         edits: list[str] = []
@@ -79,7 +78,13 @@ def _messages(record: dict[str, Any], side: str, edits: list[str]) -> list[Messa
     return [*answer[:place], *prompt, *answer[place:]]
 
 
-def _number(record: dict[str, Any], side: str) -> float | None:
-    """The score of one side, where the record has one."""
+def _is_tie(record: dict[str, Any]) -> bool:
+    """Whether the record scores both answers the same: one by one, or with distilabel's `rating` of the two."""
+    rating = record.get("rating")
+    scores = rating if isinstance(rating, list) and len(rating) == len(SIDES) else [_score(record, s) for s in SIDES]
+    return type(scores[0]) in (int, float) and scores[0] == scores[1]
+
+
+def _score(record: dict[str, Any], side: str) -> float | None:
     names = (f"score_{side}", f"{side}_score", f"{side}-rating", f"{side}_rating")
     return next((record[name] for name in names if type(record.get(name)) in (int, float)), None)

@@ -19,23 +19,31 @@ from curate.ingest.chat import refuse_media
 from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, optional_text
 
 PROMPTS = {"prompt", "instruction", "question", "query"}
 LISTS = ("answers", "completions", "responses", "output")
 TEXTS = ("answer", "response", "text", "completion", "content", "output")
 SCORES = ("overall_score", "score", "pm_score", "reward", "fine-grained_score")
+# Nectar, UltraFeedback, RRHF, PRO: known by these also where there are no answers.
+KNOWN = (
+    {"answers", "num_responses"},
+    {"completions", "models"},
+    {"responses", "scores"},
+    {"responses", "ranks"},
+    {"responses", "rank"},
+)
 # With one of these a record is another format's.
 NOT_OURS = {"chosen", "rejected", "choices", "messages", "conversations", "custom_id"}
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A prompt, and a list of answers: objects, or texts with their order."""
+    """A prompt, and a list of answers: objects, or texts with their order; none, and a data set's other columns."""
     if PROMPTS.isdisjoint(record) or not NOT_OURS.isdisjoint(record):
         return False
     name = _list_of(record)
-    if name is None or not record[name]:
-        return False
+    if name is None or record[name] == [] or is_null(record[name]):
+        return any(record.keys() >= names for names in KNOWN)
     first = record[name][0]
     if isinstance(first, dict):
         return any(text in first for text in TEXTS)

@@ -10,27 +10,27 @@ from __future__ import annotations
 from typing import Any
 
 from curate.ingest.conversation import Conversation, Message, UnusableError
-from curate.ingest.normalise import optional_text
+from curate.ingest.formats.lmsys import VISIT
+from curate.ingest.normalise import is_null, optional_text
 
 LABEL = "category tag:"
 KEYS = {"human": "user", "assistant": "assistant"}
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of pairs under `conversation`; an empty list beside a `category`."""
+    """A list of pairs under `conversation`; null, or no pairs, beside id and `category`."""
     pairs = record.get("conversation")
-    if not isinstance(pairs, list):
-        return False
-    if not pairs:
-        return "category" in record
-    return isinstance(pairs[0], dict) and not pairs[0].keys().isdisjoint(KEYS) and "role" not in pairs[0]
+    if pairs == [] or is_null(pairs):
+        return record.keys() >= {"conversation_id", "category", "conversation"} and VISIT.isdisjoint(record)
+    first = pairs[0] if isinstance(pairs, list) else None
+    return isinstance(first, dict) and not first.keys().isdisjoint(KEYS) and "role" not in first
 
 
 def convert(record: dict[str, Any]) -> Conversation:
     """Two messages for each pair; a pair may lack one of them."""
     pairs = record.get("conversation")
     if not isinstance(pairs, list):
-        raise UnusableError("unknown_shape", "no list under `conversation`")
+        raise UnusableError("bad_message", "`conversation` is not a list")
     messages = []
     for number, pair in enumerate(pairs):
         if not isinstance(pair, dict) or pair.keys().isdisjoint(KEYS):

@@ -15,16 +15,23 @@ from curate.ingest.chat import add_system, add_tools, message_of, refuse_media
 from curate.ingest.conversation import Conversation, Message, UnusableError
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, optional_text
 
 SIDES = {"human": "user", "gpt": "assistant"}
+OWN = {"id", "idx", "conversation_id", "conversations", "model", "model_name", "lang", "language", "category",
+       "created_at", "system", "system_message", "system_prompt", "tools"}  # fmt: skip
 # More than one line, or a longer one, is no model's name.
 MAX_MODEL = 100
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """Turns with `from` under `conversations` or `items`, or with `role` under `conversations`."""
+    """Turns with `from` under `conversations` or `items`, or with `role` under `conversations`.
+
+    Where there is null in the place of `conversations` or of its first turn, all other columns are ShareGPT's.
+    """
     turns = record.get("conversations")
+    if is_null(turns) and "conversations" in record:
+        return record.keys() <= OWN
     if isinstance(turns, list):
         if "chosen" in record or "rejected" in record or isinstance(record.get("messages"), list):
             return False
@@ -42,7 +49,7 @@ def convert(record: dict[str, Any]) -> Conversation:
     turns = record.get("conversations")
     turns = record.get("items") if turns is None else turns
     if not isinstance(turns, list):
-        raise UnusableError("unknown_shape", "no list under `conversations` or `items`")
+        raise UnusableError("bad_message", "`conversations` or `items` is not a list")
     messages = []
     edits: list[str] = []
     for number, turn in enumerate(turns):

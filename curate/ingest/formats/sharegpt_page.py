@@ -13,13 +13,16 @@ from typing import Any
 from curate.ingest.conversation import Conversation, UnusableError
 from curate.ingest.formats import sharegpt
 from curate.ingest.moments import moment
+from curate.ingest.normalise import is_null
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """`content` with `items`, at the top or under `props.pageProps`."""
+    """`content` with `items`, maybe null, at the top or under `props.pageProps`."""
     content = _page(record).get("content")
-    items = content.get("items") if isinstance(content, dict) else None
-    return isinstance(items, list) and (not items or (isinstance(items[0], dict) and "from" in items[0]))
+    items = content.get("items", "") if isinstance(content, dict) else ""
+    if items == [] or is_null(items):
+        return True
+    return isinstance(items, list) and isinstance(items[0], dict) and "from" in items[0]
 
 
 def convert(record: dict[str, Any]) -> Conversation:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from curate.ingest.conversation import Conversation, Message, UnusableError
-from curate.ingest.normalise import optional_text
+from curate.ingest.normalise import is_null, optional_text
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """`id`, and texts under `data`."""
+    """`id`, and texts under `data`; null, and no other column."""
     texts = record.get("data")
+    if is_null(texts):
+        return record.keys() == {"id", "data"}
     return isinstance(texts, list) and "id" in record and (not texts or isinstance(texts[0], str))
 
 
@@ -23,7 +25,7 @@ def convert(record: dict[str, Any]) -> Conversation:
     """Whose turn it is follows from its place."""
     texts = record.get("data")
     if not isinstance(texts, list):
-        raise UnusableError("unknown_shape", "no list under `data`")
+        raise UnusableError("bad_message", "`data` is not a list")
     messages = []
     for number, text in enumerate(texts):
         if not isinstance(text, str):

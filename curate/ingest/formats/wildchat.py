@@ -15,18 +15,15 @@ from typing import Any
 
 from curate.ingest.chat import messages_of
 from curate.ingest.conversation import Conversation
-from curate.ingest.formats.lmsys import WILDCHAT, flagged
+from curate.ingest.formats.lmsys import WILDCHAT, flagged, is_visit
 from curate.ingest.languages import language_code
 from curate.ingest.moments import moment
 from curate.ingest.normalise import optional_text
 
 
 def matches(record: dict[str, Any]) -> bool:
-    """A list of turns under `conversation`, turns have `role`; and a column that only WildChat has."""
-    turns = record.get("conversation")
-    if not isinstance(turns, list) or WILDCHAT.isdisjoint(record):
-        return False
-    return not turns or (isinstance(turns[0], dict) and "role" in turns[0])
+    """A visitor's conversation, and a column that only WildChat has."""
+    return not WILDCHAT.isdisjoint(record) and is_visit(record)
 
 
 def convert(record: dict[str, Any]) -> Conversation:

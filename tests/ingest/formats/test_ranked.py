@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.ingest.conversation import Conversation
-from curate.ingest.formats import arena, preference, ranked
+from curate.ingest.formats import arena, pairs, preference, ranked
 
 SCORES = st.lists(st.one_of(st.none(), st.integers(-3, 3), st.floats(-2, 2)), min_size=1, max_size=6)
 
@@ -55,3 +55,15 @@ def test_the_rejected_answer_is_never_better() -> None:
     assert ranks(preference.convert(record)) == [1, 2]
     assert ranks(preference.convert({**record, "score_rejected": 1.0})) == [1, 1]
     assert ranks(preference.convert({**record, "score_rejected": 2.0})) == [1, 2]
+
+
+@given(st.integers(-3, 3) | st.none())
+def test_the_preferred_answer_of_a_pair_is_the_first(preference: int | None) -> None:
+    """HelpSteer3: below zero the first one is better, above zero the second one."""
+    record = {"context": [{"role": "user", "content": "Hi"}], "response1": "a", "response2": "b"}
+    first, second = ranks(pairs.convert({**record, "overall_preference": preference}))
+    if preference is None:
+        assert (first, second) == (None, None)
+    else:
+        expected = (1, 2) if preference < 0 else (2, 1) if preference > 0 else (1, 1)
+        assert (first, second) == expected
