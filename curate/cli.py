@@ -39,6 +39,8 @@ MaxCost = Annotated[float | None, typer.Option(help="Dollars after which no more
 Price = Annotated[str | None, typer.Option(help="Dollars per million tokens, IN,OUT.")]
 Beta = Annotated[float | None, typer.Option(help="Temperature of judge and mixed weights; 1/ln 10 spans 10:1.")]
 Tokenizer = Annotated[str | None, typer.Option(help="Folder with tokenizer.json or tokenizer.model: write token ids.")]
+Labels = Annotated[str | None, typer.Option(help="Side file of known classes; it goes before the rules.")]
+SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", help="Class of a source; repeatable.")]
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
 Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
@@ -71,6 +73,8 @@ def run(
     limit: Sample = None,
     max_cost: MaxCost = None,
     price: Price = None,
+    labels: Labels = None,
+    source_class: SourceClass = None,
     assume: Assume = None,
     format: Annotated[str | None, typer.Option("--format", help="Export format.")] = None,
     tokenizer: Tokenizer = None,
@@ -81,7 +85,7 @@ def run(
     import curate
 
     chosen: dict[str, dict[str, Any]] = {
-        "label": {"assume": assume},
+        "label": {"assume": assume, "labels": labels, "sources": _source_classes(source_class) or None},
         "score": dict(judge=judge, base_url=base_url, limit=limit, max_cost=max_cost, price=_price(price)),
         "export": {"format": format, "tokenizer": tokenizer},
     }
@@ -142,7 +146,9 @@ def ingest(
 def clean(
     workspace: WorkspaceOption = DEFAULT,
     rules: Annotated[str, typer.Option(help="Rule file.")] = "clean.toml",
-    redact: Annotated[bool, typer.Option("--redact", help="Replace personal data and secrets from here on.")] = False,
+    redact: Annotated[
+        bool | None, typer.Option("--redact/--no-redact", help="Replace personal data and secrets from here on.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -161,13 +167,10 @@ def label(
     rules: Annotated[str, typer.Option(help="Rule file.")] = "labels.toml",
     impossible: Annotated[str, typer.Option(help="Rule file of classes that cannot be.")] = "impossible.toml",
     claims: Annotated[str, typer.Option(help="Rule file of what responses say of themselves.")] = "claims.toml",
-    labels: Annotated[
-        str | None, typer.Option(help="Side file of known classes: .csv, .jsonl or .parquet; it goes before the rules.")
-    ] = None,
-    source_class: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=CLASS", help="Class of a source or file; repeatable.")
-    ] = None,
+    labels: Labels = None,
+    source_class: SourceClass = None,
     assume: Assume = None,
+    weights: Annotated[str, typer.Option(help="File of the class weights that the export will use.")] = "weights.toml",
     tasks: Annotated[str, typer.Option(help="Rule file of the tasks.")] = "tasks.toml",
     semantic: Annotated[bool, typer.Option("--semantic", help="Let a classifier tell the other tasks.")] = False,
     embedder: Annotated[str | None, typer.Option(help="Its model: a folder, or a name on the hub.")] = None,
@@ -186,6 +189,7 @@ def label(
         labels=labels,
         sources=_source_classes(source_class),
         assume=assume,
+        weights=weights,
         tasks_file=tasks,
         semantic=semantic,
         embedder=embedder,
@@ -359,9 +363,11 @@ def _source_classes(options: list[str] | None) -> dict[str, str]:
     from curate.errors import CurateError
 
     pairs = [option.rpartition("=") for option in options or ()]
-    for name, _, class_ in pairs:
+    for number, (name, _, class_) in enumerate(pairs):
         if not (name and class_):
             raise CurateError(f"`--source-class {name}{class_}` is not NAME=CLASS", hint="--source-class my_dump=gpt-4")
+        if name in {other for other, _, _ in pairs[:number]}:
+            raise CurateError(f"`--source-class` gives `{name}` a class twice", hint="keep the right one")
     return {name: class_ for name, _, class_ in pairs}
 
 

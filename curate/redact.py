@@ -1,14 +1,19 @@
 """Conversations as later stages may see them: personal data and secrets replaced by what they were.
 
 `curate clean --redact` finds them and stores where they stand; the conversations of the workspace stay as they are.
-Export and judges read through `read`, so that nothing found leaves the workspace.
+Labels, judges and exports read through `read`, so that nothing found leaves the workspace.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+from curate.clean import parts, personal
+from curate.clean.personal import Span
+from curate.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,54 +28,89 @@ def placeholder(kind: str) -> str:
 
 def inputs(workspace: Workspace) -> list[str]:
     """The tables that `read` reads."""
-    redacting = workspace.manifest.get("stages", {}).get("clean", {}).get("redact")
-    return ["conversations", "flags"] if redacting else ["conversations"]
+    return ["conversations", "flags"] if _redacting(workspace) else ["conversations"]
 
 
-def read(workspace: Workspace, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read(
+    workspace: Workspace, index: int, columns: Sequence[str] | None = None, *, source_ids: bool = True
+) -> pl.DataFrame:
     """A shard of the conversations, redacted if `curate clean --redact` was the last to clean.
 
+    Args:
+        workspace: The workspace.
+        index: The shard.
+        columns: Those wanted; None = all.
+        source_ids: Whether `source_id` is redacted too. Only who looks conversations up by it may have it as it is.
+
     Raises:
-        WorkspaceError: The shard was not cleaned since.
+        WorkspaceError: The shard was not cleaned since, or by a run that did not finish.
     """
     conversations = workspace.read("conversations", index, columns)
-    if "flags" not in inputs(workspace):
+    redacting = _redacting(workspace)
+    if redacting != bool(workspace.stamp("flags", index).get("redact")):
+        raise WorkspaceError(
+            "the last `curate clean` did not finish: not all conversations are redacted alike",
+            where=workspace.shard("flags", index),
+            hint="run `curate clean --redact` again",
+        )
+    if not redacting:
         return conversations
-    return redacted(conversations, workspace.read("flags", index, ["key", "redact"]))
+    flags = workspace.read("flags", index, ["key", "redact"])
+    changed = redacted(conversations, flags)
+    return changed if source_ids else changed.with_columns(conversations["source_id"])
+
+
+def _redacting(workspace: Workspace) -> bool:
+    return bool(workspace.manifest.get("stages", {}).get("clean", {}).get("redact"))
 
 
 def redacted(conversations: pl.DataFrame, flags: pl.DataFrame) -> pl.DataFrame:
     """The same conversations with every span of `flags.redact` replaced by its placeholder.
 
-    A tool call, which is JSON, loses the same pieces where they stand in it to the letter.
+    The column `source_id`, where there is one, loses the same pieces and whatever else is found in it.
 
     Args:
         conversations: Rows with at least `key` and `messages`.
         flags: Rows with `key` and `redact`.
     """
     spans = flags.select("key", "redact").filter(pl.col("redact").list.len() > 0)
-    concerned = conversations.select("key", "messages").join(spans, on="key", how="inner", maintain_order="left")
-    if concerned.is_empty():
-        return conversations
-    replaced = [_replaced(messages, redact) for _, messages, redact in concerned.iter_rows()]
-    column = pl.Series("redacted", replaced, dtype=conversations.schema["messages"])
-    joined = conversations.join(
-        concerned.select("key").with_columns(column), on="key", how="left", maintain_order="left"
-    )
-    return joined.with_columns(messages=pl.coalesce("redacted", "messages")).drop("redacted")
+    ids = {"source_id"} & set(conversations.columns)
+    concerned = conversations.select("key", "messages", *ids).join(spans, on="key", how="inner", maintain_order="left")
+    if not concerned.is_empty():
+        rows = [_replaced(row) for row in concerned.iter_rows(named=True)]
+        schema = {name: conversations.schema[name] for name in ("key", "messages", *ids)}
+        changed = pl.DataFrame(rows, schema=schema, orient="row")
+        conversations = conversations.update(changed, on="key", how="left", maintain_order="left")
+    return _with_ids(conversations) if ids else conversations
 
 
-def _replaced(messages: list[dict[str, Any]], spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    changed = [dict(message) for message in messages]
+def _replaced(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns of `row` but for `redact`, without what it says."""
+    messages, source_id = list(row["messages"]), row.get("source_id") or ""
+    found = sorted(row["redact"], key=lambda span: (span["turn"], span["begin"]))
     pieces: dict[str, str] = {}
-    # From the end, so that the places before a replaced piece stay where they are.
-    for span in sorted(spans, key=lambda span: (span["turn"], span["begin"]), reverse=True):
-        message, original = changed[span["turn"]], messages[span["turn"]]["content"]
-        text = message["content"]
-        message["content"] = text[: span["begin"]] + placeholder(span["kind"]) + text[span["end"] :]
-        pieces[original[span["begin"] : span["end"]]] = placeholder(span["kind"])
-    for message in changed:
-        for piece, name in pieces.items():
-            if message.get("tool_calls"):
-                message["tool_calls"] = message["tool_calls"].replace(piece, name)
-    return changed
+    for turn, group in groupby(found, key=lambda span: span["turn"]):
+        spans = [Span(span["begin"], span["end"], span["kind"]) for span in group]
+        if source_id:
+            text = parts.text(messages[turn])
+            pieces |= {text[begin:end]: placeholder(kind) for begin, end, kind in spans}
+        messages[turn] = parts.replaced(messages[turn], spans, placeholder)
+    for piece in sorted(pieces, key=len, reverse=True):
+        source_id = source_id.replace(piece, pieces[piece])
+    changed = {"key": row["key"], "messages": messages}
+    return {**changed, "source_id": source_id or row["source_id"]} if "source_id" in row else changed
+
+
+def _with_ids(conversations: pl.DataFrame) -> pl.DataFrame:
+    """With ids in which nothing is to be found."""
+    ids = conversations.select("key", turn=pl.lit(0, pl.Int32), content="source_id").drop_nulls("content")
+    found = personal.find(ids)
+    if found.is_empty():
+        return conversations
+    listed = found.group_by("key").agg(spans=pl.struct("begin", "end", "kind"))
+    rows = [
+        (key, parts.replaced({"content": text}, [Span(**span) for span in spans], placeholder)["content"])
+        for key, text, spans in ids.join(listed, on="key").select("key", "content", "spans").iter_rows()
+    ]
+    changed = pl.DataFrame(rows, schema={"key": pl.UInt64, "source_id": pl.String}, orient="row")
+    return conversations.update(changed, on="key", how="left", maintain_order="left")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from curate.errors import CurateError, WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
     import pyarrow as pa
@@ -278,6 +278,7 @@ class Workspace:
         *,
         inputs: Sequence[str],
         options: object,
+        stamp: Mapping[str, object] | None = None,
         advance: Callable[[int], None] = lambda _: None,
     ) -> list[int]:
         """Make every shard of `table` that is missing or was made from something else.
@@ -287,6 +288,7 @@ class Workspace:
             function: Shard number in, Arrow table with the schema of `table` out.
             inputs: Tables the function reads; a change in one of their shards redoes ours.
             options: Everything else the result depends on: rules, thresholds, versions.
+            stamp: What the stamp of each shard says besides its fingerprint; among `options` too.
             advance: Told the number of each shard that is done.
 
         Returns:
@@ -296,7 +298,7 @@ class Workspace:
         for index in self.shards("conversations"):
             wanted = fingerprint(table, options, [self.stamp(name, index).get("fingerprint") for name in inputs])
             if self.stamp(table, index).get("fingerprint") != wanted:
-                self.write(table, index, function(index), {"fingerprint": wanted})
+                self.write(table, index, function(index), {**(stamp or {}), "fingerprint": wanted})
                 made.append(index)
             advance(index)
         return made

@@ -13,8 +13,11 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import curate
+from curate import rules
+from curate.cli import app
 from curate.errors import CurateError, PartlyDoneError, RuleError
 from curate.pipeline import STAGES, load_recipe, plan_lines
 from curate.workspace import Workspace
@@ -130,6 +133,10 @@ def test_a_recipe_with_mistakes_tells_them_all_and_nothing_runs(home: Path) -> N
         ("dedup", {"threshold": 7}, "threshold"),
         ("dedup", {"num_perm": 0}, "num_perm|permutations"),
         ("score", {"judge": "a-model", "rubric": "nope"}, "nope"),
+        ("label", {"assume": "gpt4"}, "know the class `gpt4`"),
+        ("label", {"sources": {"dump": "GPT-4"}}, "know the class `GPT-4`"),
+        ("label", {"sources": {"dmp": "gpt-4"}}, "no source or file `dmp`"),
+        ("label", {"labels": "missing.csv"}, "cannot be read"),
     ],
 )
 def test_an_argument_that_cannot_work_is_told_before_any_work(
@@ -138,6 +145,43 @@ def test_an_argument_that_cannot_work_is_told_before_any_work(
     with pytest.raises(CurateError, match=says):
         curate.run(["dump.json"], options={stage: options}, quiet=True)
     assert not (home / "curated").exists()
+
+
+def test_sources_are_those_of_the_files_to_come_and_of_the_workspace(home: Path) -> None:
+    (home / "other.json").write_text((home / "dump.json").read_text())
+    name = recipe(home, "[ingest]\n[label]\n")
+    for sources in ({"dump": "human"}, {"dump.json": "human"}, {"other": "human", "dump": "human"}):
+        files = ["other.json"] if "other" in sources else ["dump.json"]
+        result = curate.run(files, recipe=name, options={"label": {"sources": sources}}, quiet=True)
+        assert "human" in result.stages["label"].classes
+    with pytest.raises(CurateError, match="no source or file `dump`"):
+        curate.run(
+            ["dump.json"], "new", recipe=recipe(home, "[ingest]\nsource = 'mine'\n[label]\n"),
+            options={"label": {"sources": {"dump": "human"}}}, quiet=True,
+        )  # fmt: skip
+    assert not (home / "new").exists()
+
+
+def test_a_class_of_your_own_needs_a_weight_and_a_condition(home: Path) -> None:
+    (home / "weights.toml").write_text('schema = 1\nkind = "weights"\n[classes]\nmine = 1\ngpt-4 = 1\n"gpt-3.5" = 1\n')
+    options: dict[str, Any] = {"label": {"assume": "mine"}, "export": {"weights": "./weights.toml"}}
+    with pytest.raises(CurateError, match="`mine` has no condition"):
+        curate.run(["dump.json"], options=options, quiet=True)
+    assert not (home / "curated").exists()
+    text = rules.locate("conditions.toml").read_text("utf-8").replace("class = 'human'", "class = 'mine'")
+    (home / "conditions.toml").write_text(text.replace('"human"', '"mine"'))
+    options["export"]["conditions"] = "./conditions.toml"
+    result = curate.run(["dump.json"], options=options, quiet=True)
+    assert "mine" in result.stages["export"].classes
+
+
+def test_the_command_line_gives_known_classes(home: Path) -> None:
+    (home / "ids.csv").write_text("key,class\n0,human\n")
+    found = CliRunner().invoke(app, ["run", "dump.json", "-q", "--labels", "ids.csv", "--source-class", "dump=gpt-3.5"])
+    assert found.exit_code == 0
+    classes = Workspace("curated").manifest["stages"]["label"]["classes"]
+    assert "unknown" not in classes
+    assert classes["human"] == 2
 
 
 @pytest.mark.parametrize("out", ["mine", "curated", "curated/scores", "."])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,18 @@ PROMPTS = {
     "Extract every date from the text below: we met on 3 May.": "extraction",
     "Ann is older than Bo, and Bo is older than Cy. Who is the youngest?": "reasoning",
     "What is the odd one out: plum, pear, spoon?": "reasoning",
+    "If all wugs are daxes and all daxes are blick, are all wugs blick?": "reasoning",
+    "All oaks are trees. Some trees are old. Are some oaks old?": "reasoning",
+    "What is the derivative of cos(x)?": "maths",
+    "¿Cuál es la integral de 3x?": "maths",
+    "A cup and a lid cost 2.40 in total. The cup costs 2 more than the lid. How much is the lid?": "maths",
+    "Act as copywriter. Write a slogan for a shoe shop.": "writing",
+    "I want you to act as a market research expert. Create a customer profile of a bakery.": "writing",
+    "Act as a travel expert. I am in Oslo and bored.": "role-play",
+    "You are Doctor Moss, and I am ill.": "role-play",
     "Why is the sea salty?": "other",
+    "You are aware that tin is softer than steel, right?": "other",
+    "As a tenant, what are my duties?": "other",
     "Hello!": "other",
     # What looks like a task and is none.
     "What does an actor do when he must act as a guest?": "other",
@@ -249,6 +261,35 @@ def test_no_text_is_embedded_twice(workspace: Callable[..., Workspace], fake: Ro
     assert Fake.asked == [], "a changed rule must not cost a second pass of the model"
     told(ws, **fake, embedder="another")
     assert Fake.asked.count("apple") == 1, "another model has other vectors"
+
+
+def test_nothing_is_loaded_where_every_shard_is_up_to_date(
+    workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("sentence_transformers")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    (tmp_path / "examples.toml").write_text(EXAMPLES)
+    loaded: list[str] = []
+
+    def load(name: str) -> Fake:
+        loaded.append(name)
+        return Fake()
+
+    def model(name: str) -> SimpleNamespace:
+        return SimpleNamespace(encode=lambda texts, **_: load(name).encode(texts))
+
+    monkeypatch.setattr(embedding, "_load", model)
+    ws = workspace(talk("apple", "?"))
+    options = {"semantic": True, "examples_file": str(tmp_path / "examples.toml"), "embedder": str(tmp_path / "model")}
+    assert told(ws, **options) == [("maths", "semantic")]
+    assert loaded
+    loaded.clear()
+    assert told(ws, **options) == [("maths", "semantic")]
+    assert not loaded
+    (tmp_path / "model" / "config.json").write_text('{"other": 1}')
+    told(ws, **options)
+    assert loaded, "another model of the same name has other vectors"
 
 
 def test_without_the_option_the_classifier_has_no_say(workspace: Callable[..., Workspace], fake: Row) -> None:

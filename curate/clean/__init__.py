@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from curate.rules import RuleSet
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,15 @@ class CleanResult:
 
 
 def clean(
-    workspace: str | Path, *, rules_file: str = "clean.toml", redact: bool = False, quiet: bool = False
+    workspace: str | Path, *, rules_file: str = "clean.toml", redact: bool | None = None, quiet: bool = False
 ) -> CleanResult:
     """Flag every conversation with the cleaning rules that fire on it; `curate export` decides later.
 
     Args:
         workspace: Folder of the workspace.
         rules_file: Rule file of kind `clean`, by path or name.
-        redact: Find personal data and secrets, for later stages to replace by placeholders such as `[EMAIL]`.
+        redact: Find personal data and secrets, for later stages to replace by placeholders such as `[EMAIL]`;
+            None = as the workspace was cleaned before, at first not.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -58,25 +59,35 @@ def clean(
         WorkspaceError: Not a workspace, or its ingest was interrupted.
     """
     rule_set = rules.load(rules_file, "clean")
-    ws = Workspace(workspace)
+    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    redacting = _redacted_before(ws) if redact is None else redact
+    if redacting and redact is None:
+        talk.say("personal data and secrets are redacted, as before; `curate clean --no-redact` takes that back")
 
     def shard(index: int) -> pa.Table:
         conversations = ws.read("conversations", index, ["key", "messages", "marks"])
         nothing = pl.DataFrame(schema=personal.SPANS)
         with ThreadPoolExecutor(1) as aside, rules.evaluating(rule_set):
-            spans = aside.submit(personal.find, messages(conversations)) if redact else None
-            fired = flags(conversations, rule_set, nothing if redact else None)
+            spans = aside.submit(personal.find, messages(conversations)) if redacting else None
+            fired = flags(conversations, rule_set, nothing if redacting else None)
             found = nothing if spans is None else spans.result()
         return fired.with_columns(redact=_spans(fired, found)).to_arrow().cast(TABLES["flags"].arrow)
 
-    with ws.lock(), Talk(quiet=quiet).progress("clean", len(ws.shards("conversations")), "shards") as advance:
+    with ws.lock(), talk.progress("clean", len(ws.shards("conversations")), "shards") as advance:
         versions = [VERSION, features.VERSION, personal.VERSION]
-        options = {"version": versions, "rules": rule_set.fingerprint, "redact": redact}
-        ws.map("flags", shard, inputs=["conversations"], options=options, advance=lambda _: advance(1))
-        result = _count(ws, redact)
+        options = {"version": versions, "rules": rule_set.fingerprint, "redact": redacting}
+        stamp = {"redact": redacting}
+        ws.map("flags", shard, inputs=["conversations"], options=options, stamp=stamp, advance=lambda _: advance(1))
+        result = _count(ws, redacting)
         counts = {"conversations": result.conversations, "flagged": result.flagged, "by": result.rules}
         ws.record("clean", {**options, **counts, "redacted": result.redacted})
     return result
+
+
+def _redacted_before(ws: Workspace) -> bool:
+    """Whether `--redact` was asked for, and not taken back since, by a run that finished or by one that did not."""
+    finished = ws.manifest.get("stages", {}).get("clean", {}).get("redact")
+    return bool(finished) or any(ws.stamp("flags", index).get("redact") for index in ws.shards("flags"))
 
 
 def flags(conversations: pl.DataFrame, rule_set: RuleSet, found: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -88,8 +99,8 @@ def flags(conversations: pl.DataFrame, rule_set: RuleSet, found: pl.DataFrame | 
         found: Personal data and secrets that rules shall know of; None = all that `personal.find` finds.
 
     Returns:
-        The columns of the table `flags` but for `redact`. A rule about messages that cannot tell does not fire;
-        only rules about conversations are `unknown`.
+        The columns of the table `flags` but for `redact`. A rule about messages is `unknown` when it cannot tell of
+        one of them; it may fire on another.
     """
     units = [unit for unit in rules.UNITS if any(rule.unit == unit for rule in rule_set.rules)]
     # Side by side: what Python looks at keeps one processor busy, what polars looks at the others.
@@ -111,7 +122,14 @@ def flags(conversations: pl.DataFrame, rule_set: RuleSet, found: pl.DataFrame | 
         rule.name: pl.col(rule.name) if rule.unit == "conversation" else fired_on.list.contains(rule.name)
         for rule in rule_set.rules
     }
-    unknown = {rule.name: pl.col(rule.name).is_null() for rule in rule_set.rules if rule.unit == "conversation"}
+    for unit, answered in told.items():
+        names = [rule.name for rule in rule_set.rules if rule.unit == unit]
+        untold = answered.group_by("key").agg(pl.col(names).is_null().any().name.prefix("null "))
+        rows = rows.join(untold, on="key", how="left", maintain_order="left")
+    unknown = {
+        rule.name: pl.col(rule.name).is_null() if rule.unit == "conversation" else pl.col(f"null {rule.name}")
+        for rule in rule_set.rules
+    }
     return rows.select(
         "key",
         rules=_names(conditions),

@@ -17,7 +17,7 @@ from curate.rules import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-VERSION = 2  # rises when a feature of the same name changes its value
+VERSION = 3  # rises when a feature of the same name changes its value
 
 # Begins each response in `response_text`, so that a rule can ask how a response starts.
 RECORD_SEPARATOR = "\x1e"
@@ -26,8 +26,10 @@ RECORD_SEPARATOR = "\x1e"
 LOOP_PIECE = (-56, 16)  # where it begins, and its characters
 LOOP_TIMES = 4
 
+# The column that counts each kind of personal data.
+PERSONAL = {"email": "emails", "phone": "phones", "card": "cards", "iban": "ibans", "secret": "secrets"}
+
 _LANGUAGES = ("letters", "language", "prompt_language", "language_asked", "scripts")
-_PERSONAL = {"email": "emails", "phone": "phones", "card": "cards", "iban": "ibans", "secret": "secrets"}
 _LOOPS: dict[str, Callable[[pl.Series], pl.Series]] = {
     "repeated_lines": texts.repeated_lines,
     "compression": texts.compression,
@@ -54,11 +56,11 @@ def of_conversations(
         rows = rows.with_columns(conversations.select(_marks()))
     if set(_LANGUAGES) & set(wanted):
         rows = rows.join(_languages(keys, turns), on="key", how="left", maintain_order="left")
-    if set(_PERSONAL.values()) & set(wanted):
+    if set(PERSONAL.values()) & set(wanted):
         spans = personal.find(turns) if found is None else found
-        kinds = [(pl.col("kind") == kind).sum().cast(pl.Int64).alias(name) for kind, name in _PERSONAL.items()]
+        kinds = [(pl.col("kind") == kind).sum().cast(pl.Int64).alias(name) for kind, name in PERSONAL.items()]
         counted = rows.select("key").join(spans.group_by("key").agg(kinds), on="key", how="left", maintain_order="left")
-        rows = rows.hstack(counted.select(pl.col(*_PERSONAL.values()).fill_null(0)))
+        rows = rows.hstack(counted.select(pl.col(*PERSONAL.values()).fill_null(0)))
     return rows.select("key", *wanted)
 
 
@@ -93,6 +95,7 @@ def of_messages(
         chars=text.str.len_chars().cast(pl.Int64),
         fences=texts.fences(text),
     )
+    rows = rows.with_columns(fences_before=pl.when(key == last_key).then(pl.col("fences").shift(1)))
     if "marks" in wanted:
         marks = conversations.select("key", _marks())
         rows = rows.join(marks, on="key", how="left", maintain_order="left")
@@ -142,8 +145,10 @@ def _languages(keys: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     """Language and script of the beginning of each side; whether languages are spoken of where that matters."""
 
     def beginning(role: str) -> pl.Series:
-        text = pl.col("content").head(3).str.slice(0, language.SPAN).str.join("\n").str.slice(0, language.SPAN)
-        sides = turns.filter(pl.col("role") == role).group_by("key").agg(text)
+        # Prose of each message by itself: a fence that one leaves open is not closed by the next one's.
+        spoken = turns.filter(pl.col("role") == role).group_by("key", maintain_order=True).head(3)
+        prose = texts.prose(pl.col("content").str.slice(0, language.SPAN)).str.join("\n").str.slice(0, language.SPAN)
+        sides = spoken.group_by("key", maintain_order=True).agg(prose)
         return keys.join(sides, on="key", how="left", maintain_order="left")["content"].fill_null("")
 
     said = beginning("assistant")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 
-_FILE_SUFFIXES = "png|jpe?g|gif|svg|webp|css|js|ts|py|html|json|xml|zip|mp4|pdf|txt"
+_FILE_SUFFIXES = "png|jpe?g|gif|svg|webp|css|js|ts|html|json|xml|zip|mp4|pdf|txt|service"
+# Whole names only: theguardian.com, mail.ru and school.edu are somebody's.
+_WHOSE = (
+    "domain|(?:web)?sites?|company|business|organi[sz]ation|org|corp|"
+    "server|host|machine|app|school|university|client"
+)
 _DOMAIN = re.compile(
     rf"(?i)\.(?:{_FILE_SUFFIXES}|example|test|invalid|local|localhost)$|"
-    r"(?:^|\.)(?:example|sample|test|domain|e?mail|company|business|website|site|server|host|organi[sz]ation|school|"
-    r"university|acme|abc|xyz|foo|bar|(?:my|your|some|the)[\w-]*)\.[a-z]{2,}(?:\.[a-z]{2})?$"
+    r"(?:^|\.)(?:example\d*\.[a-z]{2,}(?:\.[a-z]{2})?|"
+    r"(?:sample|test|domain|company|website|acme|abc|xyz|foo|bar|foobar)\.(?:com|net|org)|"
+    rf"(?:(?:my|your|our|some)[_-]?(?:{_WHOSE})|your[_-]?(?:e?mail|name|store|shop|blog|project)|somewhere)\d*"
+    r"\.[a-z]{2,}(?:\.[a-z]{2})?)$"
 )
 _NAME = re.compile(
-    r"(?i)^(?:(?:user|username|name|e?-?mail|test|tester|testuser|example|sample|someone|somebody|anyone|me|you|foo|bar|"
-    r"abc|xyz|recipient|sender|receiver|from|to|customer|client|student|git|root|ubuntu|ec2-user|no-?reply|donotreply)\d*|x+|"
-    r"(?:your|my|some)[._-]?[\w.-]*|(?:j|john|jane|jean)[._-]?doe\d*|first(?:name)?[._-]?last(?:name)?)$"
+    r"(?i)^(?:(?:user|username|name|e?-?mail|test|tester|testuser|example|sample|someone|somebody|anyone|you|your|foo|bar|"
+    r"abc|xyz|recipient|sender|receiver|git|root|ubuntu|ec2-user|no-?reply|donotreply)\d*|x+|"
+    r"(?:your|some)[._-][\w.-]*|(?:your|my)[._-]?(?:e?-?mail|name|user|username|address|account|id|gmail|login)\d*|"
+    r"(?:j|john|jane|jean)[._-]?doe\d*|first(?:name)?[._-]?last(?:name)?)$"
 )
 # Set aside: 555 in North America; Ofcom's, ACMA's and Arcep's lists for films. Else made by running a finger along.
 _PHONE = re.compile(

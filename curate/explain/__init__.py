@@ -13,7 +13,7 @@ from curate import rules
 from curate.console import Talk, plain
 from curate.errors import RuleError, did_you_mean
 from curate.explain import differences, frames
-from curate.explain.excerpts import asked, seen, short
+from curate.explain.excerpts import asked, beside, seen, short, shows_text
 from curate.export.mix import shuffle_hash
 from curate.workspace import Workspace
 
@@ -195,7 +195,7 @@ def _evaluate(
         workspace=str(ws.path) if ws else None,
         rows=rows if ws else None,
         of=frames.UNITS[rule_set.kind] if ws else None,
-        rules=[_explained(rule, tallies[rule.name] if ws else None, first) for rule in rule_set.rules],
+        rules=_explained(rule_set.rules, tallies, ws, first),
         changes=moved.listed() if compared else None,
     )
 
@@ -232,13 +232,40 @@ def _ranks(answers: pl.DataFrame, seed: int) -> Any:
     return shuffle_hash(shuffle_hash(answers["key"].to_numpy(), seed) + turns, seed)
 
 
-def _explained(rule: Rule, tally: _Tally | None, first: bool) -> Explained:
-    said = Explained(rule.name, rule.verdict, rule.why, rule.when.strip(), rule.unit, rule.cases)
-    if tally is None:
+def _explained(
+    asking: Sequence[Rule], tallies: dict[str, _Tally], ws: Workspace | None, first: bool
+) -> list[Explained]:
+    said = [Explained(rule.name, rule.verdict, rule.why, rule.when.strip(), rule.unit, rule.cases) for rule in asking]
+    if ws is None:
         return said
-    shown = [Example(row["key"], row["turn"], plain(row["source_name"]), seen(rule, row)) for *_, row in tally.chosen]
-    decides = tally.decides if first else None
-    return replace(said, hits=tally.hits, decides=decides, unknown=tally.unknown, examples=shown)
+    chosen = {rule.name: [row for *_, row in tallies[rule.name].chosen] for rule in asking}
+    silent = {row["key"] for rule in asking for row in chosen[rule.name] if not shows_text(rule, row)}
+    conversations = _conversations(ws, silent)
+
+    def example(rule: Rule, row: dict[str, Any]) -> Example:
+        text = seen(rule, row)
+        if not shows_text(rule, row):
+            text = "; ".join(filter(None, [text, beside(rule, conversations[row["key"]], row["turn"])]))
+        return Example(row["key"], row["turn"], plain(row["source_name"]), text)
+
+    return [
+        replace(
+            one,
+            hits=tallies[rule.name].hits,
+            decides=tallies[rule.name].decides if first else None,
+            unknown=tallies[rule.name].unknown,
+            examples=[example(rule, row) for row in chosen[rule.name]],
+        )
+        for rule, one in zip(asking, said, strict=True)
+    ]
+
+
+def _conversations(ws: Workspace, keys: set[int]) -> dict[int, pl.DataFrame]:
+    """Some conversations by their keys, each a frame of one row with `key` and `messages`."""
+    if not keys:
+        return {}
+    found = ws.scan("conversations").select("key", "messages").filter(pl.col("key").is_in(keys)).collect()
+    return {row["key"].item(): row for row in found.iter_slices(1)}
 
 
 def render(explanation: Explanation) -> Iterator[str]:

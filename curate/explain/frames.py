@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact, rules, tasks
-from curate.clean import features
+from curate.clean import features, personal
 from curate.errors import RuleError
 from curate.responses import responses
 
@@ -69,11 +69,13 @@ def _labels(
 def _clean(
     ws: Workspace, index: int, conversations: pl.DataFrame, asking: Sequence[Rule]
 ) -> Iterator[tuple[pl.DataFrame, Sequence[Rule]]]:
+    # What is redacted is no reason to flag any more.
+    found = pl.DataFrame(schema=personal.SPANS) if "flags" in redact.inputs(ws) else None
     for unit in rules.UNITS:
         mine = [rule for rule in asking if rule.unit == unit]
         wanted = list(dict.fromkeys(name for rule in mine for name in rule.expression.meta.root_names()))
         if mine and unit == "conversation":
-            yield features.of_conversations(conversations, wanted), mine
+            yield features.of_conversations(conversations, wanted, found), mine
         elif mine:
             yield features.of_messages(conversations, unit, wanted), mine
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate import redact, rules, tasks
+from curate import redact, reward, rules, tasks
 from curate.console import Talk
-from curate.errors import CurateError, did_you_mean
-from curate.label import side_file, stated
+from curate.errors import CurateError
+from curate.label import classes, side_file, stated
 from curate.label.claims import ALONE
 from curate.label.decide import Policy, decide
 from curate.label.explain import Explanation
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelResult", "label"]
 
-VERSION = 2
+VERSION = 3
 COLUMNS = ("key", "messages", "model", "created_at", "marks", *stated.PLACES, "source_id", "source_row", "content_hash")
 
 
@@ -46,6 +46,7 @@ class LabelResult:
         verified: Responses of conversations that people checked.
         tasks: Conversations per task.
         unmatched: Rows of the side file that speak of no response; None without a side file.
+        undecided: Rows of the side file that decide nothing, as no rule knows their model; None without one.
         explanation: Examples of all that; None when nobody asked.
     """
 
@@ -57,6 +58,7 @@ class LabelResult:
     verified: int
     tasks: dict[str, int] = field(default_factory=dict)
     unmatched: int | None = None
+    undecided: int | None = None
     explanation: Explanation | None = None
 
 
@@ -69,6 +71,7 @@ def label(
     labels: str | None = None,
     sources: Mapping[str, str] | None = None,
     assume: str | None = None,
+    weights: str = "weights.toml",
     tasks_file: str = "tasks.toml",
     semantic: bool = False,
     embedder: str | None = None,
@@ -85,9 +88,10 @@ def label(
         rules_file: Rule file of kind `labels`, by path or name; its first rule that fires counts.
         impossible: Rule file of kind `impossible`: classes that the date or the source rules out.
         claims: Rule file of kind `claims`: what responses say of themselves.
-        labels: Side file of known classes, `.csv`, `.jsonl` or `.parquet`; see `curate.label.side_file`.
+        labels: Side file of known classes: CSV, JSON Lines or Parquet; see `curate.label.side_file`.
         sources: Class by `source` or `source_file`, for responses that no rule knows.
         assume: Class of the responses that nothing else knows, on the user's own word; recorded as rule `assumed`.
+        weights: File of the class weights: a class that the user gives must be there, or be one that a rule gives.
         tasks_file: Rule file of kind `tasks`.
         semantic: For the tasks that no rule knows, ask a classifier; needs the extra `semantic`.
         embedder: Model of that classifier; without one, the one that the extra brings.
@@ -97,7 +101,7 @@ def label(
     Raises:
         RuleError: A rule file has mistakes.
         InputError: The side file cannot be used.
-        CurateError: A class is empty, or `sources` names no source of the workspace.
+        CurateError: A class is empty or known to nobody, or `sources` names no source of the workspace.
         WorkspaceError: Not a workspace, or its ingest was interrupted.
     """
     rule_set = rules.load(rules_file, "labels")
@@ -113,11 +117,12 @@ def label(
     )
     ws = Workspace(workspace)
     stated.check(ws, policy.sources)
+    classes.check(classes.given(policy.side, policy.sources, assume), rule_set, reward.read_weights(weights))
     talk = Talk(quiet=quiet)
-    _warn_of_strange_classes(policy, talk)
 
     def shard(index: int) -> pa.Table:
-        return decide(redact.read(ws, index, COLUMNS), policy).to_arrow().cast(TABLES["labels"].arrow)
+        # A side file names conversations by the ids that their records have.
+        return decide(redact.read(ws, index, COLUMNS, source_ids=False), policy).to_arrow().cast(TABLES["labels"].arrow)
 
     by_task = tasks.assign(ws, rules_file=tasks_file, semantic=semantic, embedder=embedder, talk=talk)
     with ws.lock(), talk.progress("label", len(ws.shards("conversations")), "shards") as advance:
@@ -125,7 +130,8 @@ def label(
         ws.map("labels", shard, inputs=redact.inputs(ws), options=options, advance=lambda _: advance(1))
         result = replace(_count(ws), tasks=by_task)
         if policy.side:
-            result = replace(result, unmatched=_unmatched(ws, policy.side, talk))
+            unmatched = _unmatched(ws, policy.side, talk)
+            result = replace(result, unmatched=unmatched, undecided=policy.side.undecided.height)
         ws.record("label", {**options, **_entry(result)})
     return replace(result, explanation=explain_labels(ws)) if explain else result
 
@@ -141,26 +147,24 @@ def _entry(result: LabelResult) -> dict[str, Any]:
         "verified": result.verified,
         "tasks": result.tasks,
         "unmatched": result.unmatched,
+        "undecided": result.undecided,
     }
 
 
 def _unmatched(ws: Workspace, side: SideFile, talk: Talk) -> int:
-    """How many rows of the side file speak of no response; said when there are any."""
+    """How many rows of the side file speak of no response; said when there are any, as is what decides nothing."""
+    if side.ignored:
+        names = ", ".join(f"`{name:.40}`" for name in side.ignored)
+        talk.warn(f"columns of {side.path} that mean nothing: {names}")
+    if (idle := side.undecided).height:
+        row = idle.row(0, named=True)
+        what = f"rows of {side.path} that decide nothing, as no rule knows their model: {idle.height:,}"
+        talk.warn(f"{what}; the first is {side.place(row)} ({row['side_evidence']})")
     missing = side.unmatched(ws)
     if missing.height:
         first = side.place(missing.row(0, named=True))
         talk.warn(f"rows of {side.path} that speak of no response: {missing.height:,}; the first is {first}")
     return missing.height
-
-
-def _warn_of_strange_classes(policy: Policy, talk: Talk) -> None:
-    """A class that no rule gives may be a slip; the export would stop at it."""
-    known = {str(rule.verdict) for rule in policy.rules.rules}
-    given = {*policy.sources.values(), *(policy.side.classes if policy.side else ())}
-    for name in sorted(given - known):
-        near = did_you_mean(name, known) or ""
-        if near.startswith("did"):
-            talk.warn(f"no rule gives the class `{name}`; {near}")
 
 
 def _count(ws: Workspace) -> LabelResult:

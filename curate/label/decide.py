@@ -3,12 +3,12 @@
 The first that knows decides: the side file, the rules, the class stated for the source, the assumed class. An
 impossible class becomes unknown. What speaks against the decision is listed as texts `kind: what`:
 
-side_file           a rule says another class than the side file
+side_file           a rule says another class than the side file, or the side file a model that no rule knows
 source              the record names a model, and the class is that of its source (or assumed)
 conversation_model  the conversation names a model of another class than the message
 impossible          the class could not be, and was taken away
 claim               the response says that it is something else
-claim_alone         the response says what it is, and nothing else is known of it
+claim_alone         the response says what it is, its class is unknown, and its record names no such model
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def decide(conversations: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         rows = _other_model(_by_rules(rows, policy.rules), policy.rules)
     rows = policy.side.join(rows) if policy.side else rows.with_columns(stated.NOBODY)
     rows = stated.join(rows, policy.sources, policy.assume)
-    by_side, by_rule = pl.col("side_evidence").is_not_null(), pl.col("rule_name").is_not_null()
+    by_side, by_rule = pl.col("side_decides").fill_null(False), pl.col("rule_name").is_not_null()
 
     def first(side: pl.Expr, rule: str, source: str) -> pl.Expr:
         return pl.when(by_side).then(side).when(by_rule).then(pl.col(rule)).otherwise(pl.col(source))
@@ -77,7 +77,9 @@ def decide(conversations: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ).with_columns(
         against_side=pl.when(by_side & by_rule & pl.col("side_class").ne_missing(pl.col("rule_class"))).then(
             _said("side_file: the rule {} says {} ({})", "rule_name", "rule_class", "rule_evidence")
-        ),
+        )
+        .when(~by_side & pl.col("side_evidence").is_not_null() & pl.col("class").is_not_null())
+        .then(_said("side_file: {}, which no rule knows", "side_evidence")),
         against_source=pl.when(~by_side & ~by_rule & pl.col("source_class").is_not_null() & _named("model")).then(
             _said("source: the record says model = {}", "model")
         ),

@@ -82,8 +82,8 @@ def render(explanation: Explanation) -> Iterator[str]:
     """The lines of an explanation; nothing in them can reach the terminal but as text."""
     for title, groups in (
         ("classes", explanation.classes),
-        ("conflicts: evidence against the class; none of it decided", explanation.conflicts),
-        ("claims of responses of which nothing else is known; none of them decided", explanation.claims),
+        ("conflicts: evidence against the class; only `impossible` decided, the rest did not", explanation.conflicts),
+        ("claims of responses of unknown class that their record does not confirm; none decided", explanation.claims),
     ):
         if groups:
             yield ""

@@ -5,14 +5,15 @@
     QWJhYvA_0,3,gpt-3.5-turbo
 
 A conversation is named by `source_id` (or `id`), by `key`, by `content_hash`, or by `source_file` and `source_row`; of
-several such columns all must agree. `turn` narrows it to one response. `class` is the class itself, or `unknown`;
-`model` goes through the label rules. The order of the rows means nothing.
+several such columns, `source` too, all must agree. `turn` narrows it to one response. `class` is the class itself, or
+`unknown`; `model` goes through the label rules, and decides nothing where no rule knows it. The order of the rows means
+nothing.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import blake2b
 from math import isnan
 from pathlib import Path
@@ -20,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from curate.errors import InputError, did_you_mean
+from curate.errors import InputError
+from curate.label.side_records import records as read_records
 from curate.rules import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from curate.rules import RuleSet
     from curate.workspace import Workspace
 
@@ -36,7 +36,12 @@ NAMES: dict[str, type[pl.DataType]] = {
     "content_hash": pl.String,
     "source_file": pl.String,
     "source_row": pl.Int64,
+    "source": pl.String,
 }
+OTHERS = ("turn", "class", "model")
+CLOSE = 0.8  # of a column's name to one of ours, for a slip
+# What it says of a response.
+VALUES = ["side_class", "side_evidence", "side_decides"]
 MOST = {"key": 2**63, "source_row": 2**63, "turn": 2**31}
 MOST_MISTAKES = 5
 
@@ -49,32 +54,41 @@ class SideFile:
         path: Where it lies.
         names: The columns that name a conversation.
         rows: `line` (1-based), the columns of `names`, `turn` (null = every response), `side_class` (null =
-            unknown) and `side_evidence`; one row per conversation and turn.
+            unknown), `side_evidence` and `side_decides` (false where no rule knows the model); one row per
+            conversation and turn.
+        ignored: Columns that mean nothing.
     """
 
     path: Path
     names: tuple[str, ...]
     rows: pl.DataFrame
+    ignored: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Changes when a label may change; not with the order of the rows."""
-        columns = [*self.names, "turn", "side_class", "side_evidence"]
+        columns = [*self.names, "turn", *VALUES]
         text = self.rows.select(columns).sort(columns).write_csv(quote_style="non_numeric")
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     @property
-    def classes(self) -> set[str]:
-        """The classes that it gives."""
-        return set(self.rows["side_class"].drop_nulls())
+    def classes(self) -> dict[str, int]:
+        """The classes that it gives, each with its first line."""
+        first = self.rows.drop_nulls("side_class").group_by("side_class").agg(pl.col("line").min())
+        return dict(first.sort("line").iter_rows())
+
+    @property
+    def undecided(self) -> pl.DataFrame:
+        """The rows that decide nothing: no rule knows their model."""
+        return self.rows.filter(~pl.col("side_decides"))
 
     def place(self, row: dict[str, Any]) -> str:
         """Where a row of `rows` stands in the file, and whom it names."""
         return f"line {row['line']}, " + ", ".join(f"{name} = {row[name]}" for name in self.names)
 
     def join(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows with `side_class` and `side_evidence`; a row for the turn wins over one for the conversation."""
-        values = ["side_class", "side_evidence"]
+        """Rows with `VALUES`; a row for the turn wins over one for the conversation, even when it decides nothing."""
+        values = VALUES
         whole = self.rows.filter(pl.col("turn").is_null()).select(*self.names, *values)
         turns = self.rows.filter(pl.col("turn").is_not_null()).select(*self.names, "turn", *values)
         joined = rows.join(whole, on=self.names, how="left", maintain_order="left").join(
@@ -104,17 +118,18 @@ def read(path: str | Path, rule_set: RuleSet) -> SideFile:
     """A side file, checked.
 
     Args:
-        path: A file that ends in `.csv`, `.jsonl` or `.parquet`.
+        path: A file that ends in `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet`, or in one of them and `.gz`.
         rule_set: Label rules, which turn a `model` into a class.
 
     Raises:
         InputError: It cannot be read, names no conversation or class, or gives one response two classes.
     """
     path = Path(path)
-    records = [(line, _renamed(record)) for line, record in _records(path)]
+    records = [(line, _renamed(path, line, record)) for line, record in read_records(path)]
     if not records:
         raise InputError("the side file has no rows", where=path)
     columns = set().union(*(record.keys() for _, record in records))
+    ignored = _ignored(path, columns)
     names = _names(path, columns)
     mistakes: list[str] = []
     rows = [row for line, record in records if (row := _row(line, record, names, mistakes))]
@@ -126,52 +141,29 @@ def read(path: str | Path, rule_set: RuleSet) -> SideFile:
     frame = _classified(frame, path.name, rule_set)
     _refuse_contradictions(path, frame, names)
     by = [*names, "turn"]
-    return SideFile(path, names, frame.sort(*by, "side_evidence", "line").unique(by, keep="first").sort("line"))
+    rows_once = frame.sort(*by, "side_evidence", "line").unique(by, keep="first").sort("line")
+    return SideFile(path, names, rows_once, ignored)
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each record with its 1-based line, or row of a Parquet file."""
-    readers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
-    if path.suffix not in readers:
-        what = f"a side file ends in {', '.join(readers)}"
-        raise InputError(what, where=path, hint=did_you_mean(path.suffix, readers))
-    try:
-        yield from readers[path.suffix](path)
-    except OSError as error:
-        raise InputError(f"the side file cannot be read: {error.strerror or error}", where=path) from error
-    except (ValueError, csv.Error, pl.exceptions.PolarsError) as error:
-        what = f"not a {path.suffix[1:]} file: {str(error).splitlines()[0]}"
-        raise InputError(what, where=path) from error
-
-
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        for record in reader:
-            if None in record:
-                raise ValueError(f"line {reader.line_num} has more cells than the header")
-            yield reader.line_num, {name: value or None for name, value in record.items()}
-
-
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    import orjson
-
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            record = orjson.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError(f"line {number} is not an object")
-            yield number, record
-
-
-def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    yield from enumerate(pl.read_parquet(path, glob=False).iter_rows(named=True), start=1)
-
-
-def _renamed(record: dict[str, Any]) -> dict[str, Any]:
+def _renamed(path: Path, line: int, record: dict[str, Any]) -> dict[str, Any]:
+    if {"id", "source_id"} <= record.keys():
+        raise InputError(f"line {line}: `id` and `source_id` are one column, and it is there twice", where=path)
     return {("source_id" if name == "id" else name): value for name, value in record.items()}
+
+
+def _ignored(path: Path, columns: set[str]) -> tuple[str, ...]:
+    """The columns that say nothing to us.
+
+    Raises:
+        InputError: One of them looks like a slip: without `turn`, every response would get the class.
+    """
+    ignored = sorted(columns - {*NAMES, *OTHERS})
+    for name in ignored:
+        near = get_close_matches(name.casefold(), [*NAMES, *OTHERS, "id"], n=1, cutoff=CLOSE)
+        if near:
+            what = f"the side file has a column `{name}`, which means nothing"
+            raise InputError(what, where=path, hint=f"did you mean `{near[0]}`? If not, call it something else")
+    return tuple(ignored)
 
 
 def _names(path: Path, columns: set[str]) -> tuple[str, ...]:
@@ -181,12 +173,12 @@ def _names(path: Path, columns: set[str]) -> tuple[str, ...]:
         InputError: There are none, or none that gives a class.
     """
     names = tuple(name for name in NAMES if name in columns)
-    if names in ((), ("source_file",), ("source_row",)):
+    if not ({"source_id", "key", "content_hash"} & set(names) or {"source_file", "source_row"} <= set(names)):
         raise InputError(
             "the side file does not say which conversation a row is about",
             where=path,
             hint="a column `source_id`, `key` or `content_hash`, or `source_file` and `source_row`; "
-            "for a whole file use --source-class FILE=CLASS",
+            "for a whole source or file use --source-class NAME=CLASS",
         )
     if not columns & {"class", "model"}:
         raise InputError("the side file gives no class", where=path, hint="a column `class` or `model`")
@@ -241,6 +233,7 @@ def _classified(frame: pl.DataFrame, name: str, rule_set: RuleSet) -> pl.DataFra
         side_evidence=pl.when(given)
         .then(pl.format("{}: class = {}", pl.lit(name), "class"))
         .otherwise(pl.format("{}: model = {}", pl.lit(name), "model")),
+        side_decides=given | pl.Series(of_model).is_not_null(),
     ).drop("class", "model")
 
 

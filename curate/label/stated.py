@@ -12,18 +12,27 @@ import polars as pl
 from curate.errors import CurateError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from curate.workspace import Workspace
 
 # What a source may be named by; the file is the narrower of the two and goes first.
 PLACES = ("source_file", "source")
 # The columns of a side file, where there is none.
-NOBODY = (pl.lit(None, pl.String).alias("side_class"), pl.lit(None, pl.String).alias("side_evidence"))
+NOBODY = (
+    pl.lit(None, pl.String).alias("side_class"),
+    pl.lit(None, pl.String).alias("side_evidence"),
+    pl.lit(False).alias("side_decides"),
+)
 
 
-def check(workspace: Workspace, sources: Mapping[str, str]) -> None:
+def check(workspace: Workspace, sources: Mapping[str, str], coming: Collection[str] = ()) -> None:
     """Refuse classes for sources that are not there.
+
+    Args:
+        workspace: The workspace; it may be empty.
+        sources: Class by source or file.
+        coming: Sources and files that are about to be ingested.
 
     Raises:
         CurateError: A class is empty, or a name is neither a `source` nor a `source_file` of the workspace.
@@ -31,10 +40,12 @@ def check(workspace: Workspace, sources: Mapping[str, str]) -> None:
     for name, class_ in sources.items():
         if class_.strip() in ("", "unknown"):
             raise CurateError(f"the source `{name}` is given no class", hint=f"--source-class {name}=gpt-4")
-    if not sources or not workspace.shards("conversations"):
+    known = set(coming)
+    if sources and workspace.shards("conversations"):
+        there = workspace.scan("conversations").select(PLACES).unique().collect()
+        known.update(name for place in PLACES for name in there[place].to_list())
+    if not known:
         return
-    there = workspace.scan("conversations").select(PLACES).unique().collect()
-    known = {name for place in PLACES for name in there[place].to_list()}
     for name in sources:
         if name not in known:
             near = did_you_mean(name, known) or ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -198,7 +199,7 @@ def teller(
     embedder: str | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Tell, str]:
-    """A trained classifier as a function of prompts, and what its answers depend on.
+    """A classifier as a function of prompts, and what its answers depend on; it is trained when it is first asked.
 
     Args:
         store: Where vectors are kept.
@@ -216,9 +217,12 @@ def teller(
     examples = prototypes.load(examples_file)
     model = embedding.Embedder(embedder or embedding.DEFAULT)
     prompts = [prompt for of_task in examples.prompts.values() for prompt in of_task]
-    classifier = prototypes.train(examples, embedding.cached(prompts, model, store, lambda _: None))
+
+    @cache
+    def classifier() -> prototypes.Classifier:
+        return prototypes.train(examples, embedding.cached(prompts, model, store, lambda _: None))
 
     def tell(texts: list[str]) -> list[str | None]:
-        return classifier.tell(embedding.cached(texts, model, store, advance)) if texts else []
+        return classifier().tell(embedding.cached(texts, model, store, advance)) if texts else []
 
     return tell, fingerprint(examples.fingerprint, model.id)

@@ -141,15 +141,23 @@ def test_a_rule_about_messages_says_which_and_flags_the_conversation_once(
     assert hits[1] == []
 
 
-def test_a_message_that_a_rule_cannot_judge_is_neither_flagged_nor_unknown(
+def test_a_rule_that_cannot_tell_of_one_message_is_unknown_though_it_fires_on_another(
     workspace: Callable[..., Workspace], tmp_path: Path
 ) -> None:
-    text = MESSAGE_RULES.split("[[rule]]\nname = \"long_ago\"")[0]
-    text = text.replace("opening = 'No.'", "compression > 8").replace('opening = "No."', "compression = 9.0")
-    (tmp_path / "mine.toml").write_text(text.replace('opening = "Yes."', "compression = 2.0"))
-    ws = workspace(talk("ua"))
-    assert fired(ws, rules_file=str(tmp_path / "mine.toml")) == [[]]
-    assert ws.scan("flags").collect()["unknown"].to_list() == [[]]
+    text = MESSAGE_RULES.replace("opening = 'No.'", "next_prompt = 'Why?'")
+    (tmp_path / "mine.toml").write_text(
+        text.replace('opening = "No."', 'next_prompt = "Why?"').replace('opening = "Yes."', 'next_prompt = "How?"')
+    )
+    ws = workspace(talk("uaua", "Hm?", "So.", "Why?"), talk("ua"), talk("uau", "Hm?", "So.", "How?"), talk("u"))
+    assert fired(ws, rules_file=str(tmp_path / "mine.toml")) == [["says_no", "asks_why"], [], [], []]
+    assert ws.scan("flags").collect()["unknown"].to_list() == [["says_no"], ["says_no"], [], []]
+
+
+def test_the_shipped_rules_about_messages_can_always_tell(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(talk("uauaua"), talk("aa", "", "x"), talk("u"), talk("ut"), talk("ua", "Q?", LONG * 20))
+    fired(ws)
+    about = {rule.name for rule in rules.load("clean.toml", "clean").rules if rule.unit != "conversation"}
+    assert not any(about & set(unknown) for unknown in ws.scan("flags").collect()["unknown"].to_list())
 
 
 @pytest.mark.parametrize(
@@ -178,13 +186,26 @@ LOOPING = "The wheel turns and it is turning round again. " * 60
     [
         ("ua", ["Who won?", "I'm sorry, but I cannot browse the internet."], {1: "refusal"}),
         ("ua", ["Who won?", "As of September 2021, the record was 9.58 s. I cannot think of a better one."], {}),
-        ("ua", ["Say it in Spanish.", "Lo siento, pero no puedo ayudarte con eso."], {1: "refusal_translated"}),
+        ("ua", ["Write to Bob that I am ill.", "I'm sorry, but I won't be able to come to your party, Bob."], {}),
+        ("ua", ["Fix the tab.", "I'm unable to see the tab. Can you please provide the code?"], {}),
+        ("ua", ["¿Quién ganó?", "Lo siento, pero no puedo ayudarte con eso."], {1: "refusal_translated"}),
+        ("ua", ["Translate into Spanish: sorry, I cannot come.", "Lo siento, no puedo ir hoy."], {}),
         ("ua", ["Good?", LONG + "\n\nRemember, always consult a medical professional."], {1: "moralising_close"}),
         ("uaua", ["A?", "EmptyMarkdownContent", "B?", LONG], {1: "ui_residue"}),
         ("uaua", ["A?", "network error", "B?", LONG], {1: "error_message"}),
-        ("uaua", ["List them.", LONG + "The next one is larger than the", "continue", LONG], {1: "cut_off"}),
+        ("uaua", ["List them.", LONG + "The next one is larger than the", "continue", LONG], {1: "cut_off_earlier"}),
+        ("ua", ["List them.", LONG + "The next one is larger than the"], {1: "cut_off"}),
         ("ua", ["Write code.", "Here:\n```python\nprint(1)"], {1: "open_fence"}),
         ("ua", ["Write code.", "Here:\n```python\nprint(1)\n```"], {}),
+        ("ua", ["Write code.", "Here:\n  ```python\n  print(1)"], {1: "open_fence"}),
+        ("ua", ["continue", "print(1)\n```\nThat is all of it."], {1: "closing_fence"}),
+        (
+            "uaua",
+            ["Write code.", "Here:\n```python\nprint(1)", "More?", "print(2)\n```\nThat is all of it."],
+            {1: "open_fence", 3: "closing_fence"},
+        ),
+        ("ua", ["What does console.log(void 0) print?", "undefined, a value of its own type"], {}),
+        ("ua", ["What does HTTP 502 mean?", "502 Bad Gateway means that a proxy got a bad answer."], {}),
         ("ua", ["Turn.", LOOPING], {1: "loop"}),
     ],
 )
@@ -195,6 +216,16 @@ def test_shipped_rules_about_responses_fire_where_the_thing_stands(
     assert fired(ws) == [list(expected.values())]
     (hits,) = ws.scan("flags").collect()["turns"].to_list()
     assert {hit["turn"]: hit["rule"] for hit in hits} == expected
+
+
+def test_a_rule_that_the_judge_has_too_asks_the_same() -> None:
+    """One name in both parts of the funnel counts one thing."""
+    defects = {rule.name: rule.when for rule in rules.load("defects.toml", "defects").rules}
+    shared = {rule.name: rule.when for rule in rules.load("clean.toml", "clean").rules if rule.name in defects}
+    assert set(shared) >= {"refusal", "cut_off", "open_fence", "error_message", "ui_residue", "loop"}
+    assert {name: when.replace("text !~ '````'", "response !~ '````'") for name, when in shared.items()} == {
+        name: defects[name] for name in shared
+    }
 
 
 @pytest.mark.parametrize(
@@ -241,7 +272,7 @@ def test_personal_data_is_flagged_until_it_is_redacted(workspace: Callable[..., 
         {"turn": 0, "begin": 9, "end": 27, "kind": "email"},
         {"turn": 0, "begin": 36, "end": 52, "kind": "phone"},
     ]
-    assert fired(ws) == [["email", "phone"], []], "and again when redaction is taken back"
+    assert fired(ws, redact=False) == [["email", "phone"], []], "and again when redaction is taken back"
 
 
 def test_what_is_redacted_is_counted_and_never_told(workspace: Callable[..., Workspace]) -> None:

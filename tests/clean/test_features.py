@@ -71,6 +71,23 @@ def test_a_response_knows_its_neighbours() -> None:
     assert found["calls_tool"].to_list() == [True, False, False]
 
 
+def test_a_response_knows_the_fences_of_the_response_before_it() -> None:
+    said = [message("assistant", text) for text in ("```py\n1", "  ```\nSo.", "~~~\n2\n~~~")]
+    found = of_messages(chats(said, [message("assistant", "One.")]), "response")
+    assert found["fences"].to_list() == [1, 1, 2, 0]
+    assert found["fences_before"].to_list() == [None, 1, 1, None]
+
+
+def test_code_that_a_response_leaves_open_is_no_prose_and_ends_with_it() -> None:
+    code = "```python\n" + "for line in lines: print(line)\n" * 12
+    said = [message("user", "?"), message("assistant", code), message("user", "?"), message("assistant", ENGLISH * 3)]
+    (found,) = of_conversations(chats(said, [])).head(1).to_dicts()
+    assert found["language"] == "en"
+    assert found["letters"] == sum(letter.isalpha() for letter in ENGLISH * 3)
+    alone = of_conversations(chats(said[:2]))
+    assert (alone["language"][0], alone["letters"][0]) == (None, 0)
+
+
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from(ROLES), st.text(max_size=60)), max_size=6), min_size=1, max_size=5)
 )

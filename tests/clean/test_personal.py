@@ -7,18 +7,24 @@ no scanner takes this file for a leak.
 from __future__ import annotations
 
 import base64
+import json
 import random
 import string
 from functools import cache
 from itertools import pairwise
+from time import process_time
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.clean import personal
+from curate.clean import parts, personal
 from curate.clean.personal import find, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RANDOM = random.Random(7)
 LETTERS = string.ascii_letters + string.digits
@@ -35,7 +41,14 @@ def jwt(payload: str) -> str:
     return ".".join([*encoded, token("", 43)])
 
 
+HEX = "0123456789abcdef"
 PRIVATE_KEY = f"-----BEGIN RSA PRIVATE {'KEY'}-----\n{token('MII', 200)}\n-----END RSA PRIVATE {'KEY'}-----"
+
+# Its header is the same in every key, and has five A in a row.
+OPENSSH_KEY = (
+    f"-----BEGIN OPENSSH PRIVATE {'KEY'}-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
+    f"{token('QyNTUxOQAAACB', 150)}\n-----END OPENSSH PRIVATE {'KEY'}-----"
+)
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -52,6 +65,32 @@ def found(text: str) -> list[tuple[str, str]]:
         ("phone", "(212) 736-5000", "Ring {}, please"),
         ("phone", "212-736-5000", "Fax: {}"),
         ("phone", "030 25002333", "Telefon: {}"),
+        ("phone", "+91\u00a082489\u00a084965", "\u202a{}\u202c: Done Sir."),
+        ("phone", "+1\u2011415\u2011867\u20115309", "{} is mine"),
+        ("phone", "(215) 753-9393", "TEL;type=HOME;type=VOICE:{}"),
+        ("phone", "415-867-5309", "Office:{}"),
+        ("phone", "415-867-5309x22", "T: {}"),
+        ("phone", "0049 171 8452093", "{}"),
+        ("phone", "0171/8452093", "Handy: {}"),
+        ("phone", "98204 56189", "Mob: {}"),
+        ("phone", "(11) 98165-4921", "Celular {}"),
+        ("phone", "4158675309", "Phone (mobile): {}"),
+        ("phone", "13884520931", "我的手机号码是{}谢谢"),
+        ("phone", "010-2845-6719", "전화: {}"),
+        ("phone", "+86 138 8452 0931", "电话{}。"),
+        ("email", "ivan.petrov@mail.ru", "_{}_"),
+        ("email", "max@fernmail.org", "-{}"),
+        ("email", r"ada\_l@fernmail.org", "{}"),
+        ("email", "jane.k@theguardian.com", "{}"),
+        ("email", "katie@deo.myflorida.com", "{}"),
+        ("email", "h.maier@organisation.org", "{}"),
+        ("email", "a.jones@school.edu", "{}"),
+        ("email", "mykola.shevchenko@gmail.com", "{}"),
+        ("email", "student12@mit.edu", "{}"),
+        ("email", "me@joebloggs.com", "{}"),
+        ("email", "ana@uni.edu.py", "https://fern.org/users/{}"),
+        ("card", "4539\u00a01488\u00a00343\u00a06467", "It is {}"),
+        ("iban", "DE44\u00a05001\u00a00517\u00a05407\u00a03249\u00a031", "to {}"),
         ("card", "4539 1488 0343 6467", "It is {}"),
         ("card", "4539148803436467", "My card number is {}."),
         ("card", "3714 963529 68433", "Amex {}"),
@@ -66,6 +105,21 @@ def found(text: str) -> list[tuple[str, str]]:
         ("secret", token("sk_live_", 24), "stripe {}"),
         ("secret", jwt('{"uid":"ada","iat":1617000000}'), 'token = "{}"'),
         ("secret", PRIVATE_KEY, "id_rsa:\n{}\n"),
+        ("secret", OPENSSH_KEY, "id_ed25519:\n{}\n"),
+        ("secret", PRIVATE_KEY.replace("\n", "\\n"), '["{}"]'),
+        ("secret", token("sk-or-v1-", 64, HEX), "key {}"),
+        ("secret", token("gsk_", 52), "key {}"),
+        ("secret", token("xai-", 80), "key {}"),
+        ("secret", token("shpat_", 32, HEX), "key {}"),
+        ("secret", token("dop_v1_", 64, HEX), "key {}"),
+        ("secret", token("", 10, HEX) + token("msh", 15, HEX) + token("p1", 5, HEX) + token("jsn", 12, HEX), "'{}'"),
+        ("secret", token("5820394817:AA", 33), "https://api.telegram.org/bot{}/getMe"),
+        ("secret", token("", 40), "AWS_SECRET_ACCESS_KEY={}"),
+        ("secret", token("", 37, HEX), "Authorization: Bearer {}"),
+        ("secret", ":" + token("", 12), "redis://{}@host:6379"),
+        ("secret", f"app:{token('secret', 9)}", "postgres://{}@db:5432/x"),
+        ("secret", token("", 40, HEX), 'sparkpost\\_api\\_key = "{}"'),
+        ("secret", token("", 32), "'secret': '{}'"),
         ("secret", f"ada:{token('', 14)}", "postgres://{}@db:5432/prod"),
         ("secret", f"https://hooks.slack.com/services/{token('T', 9)}/{token('B', 9)}/{token('', 24)}", "url = '{}'"),
     ],
@@ -93,6 +147,10 @@ def test_it_is_found_as_a_whole_wherever_it_stands(kind: str, piece: str, text: 
         + token("", 43),
         "postgres://user:password@localhost/db, mongodb://admin:admin@mongo:27017, https://<user>:<pass>@host",
         f"-----BEGIN PRIVATE {'KEY'}-----\n...\n-----END PRIVATE {'KEY'}-----",
+        "me@mydomain.com, jane@yourcompany.co.uk, your.name@gmail.com, my.email@gmail.com, a@acme.com",
+        'api_key = "put-the-key-of-your-account-here", token: "v1.0-beta-2-candidate", secret="my_secret_key"',
+        "key='com.fern.app.settings.version2', Authorization: Bearer YOUR_ACCESS_TOKEN_GOES_HERE, mysql://root:Pass123@db/x",
+        "0010 0020 0030 0040, from 12:345-678-9012 on, call 2020 2021 2022, that is handy 100 200 300",
         "data:image/png;base64," + token("iVBOR/AKIA", 64, string.ascii_uppercase),
         "",
     ],
@@ -111,6 +169,77 @@ def test_what_is_found_once_is_found_all_over_its_conversation() -> None:
     mine = turns(f"My card: {number}", f"You said {number}{number}.")
     frame = pl.concat([mine, turns(f"The star {number}", key=1)])
     assert find(frame).rows() == [(0, 0, 9, 25, "card"), (0, 1, 9, 25, "card"), (0, 1, 25, 41, "card")]
+
+
+def asked(**message: str) -> pl.DataFrame:
+    row = {"key": [0], "turn": [0], "content": ["Done."], "name": [None], "tool_calls": [None]}
+    schema = {"key": pl.UInt64, "turn": pl.Int32, "content": pl.String, "name": pl.String, "tool_calls": pl.String}
+    return pl.DataFrame(row | {name: [value] for name, value in message.items()}, schema=schema)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("email", {"name": "ada.l@fernmail.org"}),
+        ("email", {"tool_calls": '[{"arguments": "{\\"to\\": \\"\\\\nada.l@fernmail.org\\"}"}]'}),
+        ("phone", {"tool_calls": '[{"arguments": {"phone": "030 25002333"}}]'}),
+        ("phone", {"tool_calls": '[{"arguments": {"phone": 4158675309}}]'}),
+        ("secret", {"tool_calls": json.dumps([{"arguments": json.dumps({"key": PRIVATE_KEY})}])}),
+        ("email", {"tool_calls": "no JSON: ada.l@fernmail.org"}),
+    ],
+)
+def test_names_and_tool_calls_are_searched_too(kind: str, message: dict[str, str]) -> None:
+    (row,) = asked(**message).iter_rows(named=True)
+    spans = [personal.Span(begin, end, kind) for _, _, begin, end, kind in find(asked(**message)).rows()]
+    assert [span.kind for span in spans] == [kind]
+    changed = parts.replaced(row, spans, str.upper)
+    assert changed["content"] == "Done."
+    assert kind.upper() in str(changed)
+    assert "tool_calls" not in message or message["tool_calls"].startswith("no") or json.loads(changed["tool_calls"])
+    assert find(asked(**{name: changed[name] for name in message})).is_empty()
+
+
+calls = st.recursive(
+    st.one_of(st.none(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3), inner.map(json.dumps)
+    ),
+    max_leaves=8,
+)
+
+
+@given(calls)
+@settings(max_examples=100, deadline=None)
+def test_what_is_not_found_in_a_tool_call_stays_to_the_letter(value: object) -> None:
+    message = {"content": "", "tool_calls": json.dumps([value])}
+    assert parts.replaced(message, [], str.upper) == message
+    assert parts.searched(pl.DataFrame([message])).to_list() == [parts.text(message)]
+
+
+def test_a_list_of_addresses_takes_time_in_proportion() -> None:
+    def seconds(count: int) -> float:
+        list_of = turns(" ".join(f"ada{number}.l@fernmail.org" for number in range(count)))
+        began = process_time()
+        assert find(list_of).height == count
+        return process_time() - began
+
+    few, many = (min(seconds(count) for _ in range(3)) for count in (1500, 12_000))
+    assert many < 24 * few, "8 times the addresses; 64 times the time would be quadratic"
+
+
+def test_the_second_look_is_around_what_was_found_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+    emails = personal._DETECTORS["email"]
+
+    def counted(text: str) -> Iterator[tuple[int, int]]:
+        nonlocal looked_at
+        looked_at += len(text)
+        return emails(text)
+
+    monkeypatch.setitem(personal._DETECTORS, "email", counted)
+    text = ("word " * 1000).join(["", *(f" ada{number}.l@fernmail.org " for number in range(20)), ""])
+    assert len(spans(text)) == 20
+    assert looked_at < 1.5 * len(text)
 
 
 def test_overlapping_finds_are_one() -> None:

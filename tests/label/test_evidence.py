@@ -29,6 +29,12 @@ Row = dict[str, Any]
         ("gpt-3.5-turbo", datetime(2022, 11, 29, tzinfo=UTC), None),
         ("gpt-3.5-turbo", datetime(2022, 11, 30, tzinfo=UTC), "gpt-3.5"),
         ("gpt-3.5-turbo", datetime(2023, 3, 1, tzinfo=UTC), "gpt-3.5"),
+        ("gpt-4", datetime(1970, 1, 1, tzinfo=UTC), "gpt-4"),
+        ("gpt-4-turbo", datetime(2023, 11, 5, tzinfo=UTC), None),
+        ("gpt-4-turbo", datetime(2023, 11, 6, tzinfo=UTC), "gpt-4"),
+        ("gpt-4o", datetime(2024, 5, 12, tzinfo=UTC), None),
+        ("gpt-4o", datetime(2024, 5, 13, tzinfo=UTC), "gpt-4"),
+        ("gpt-3.5-turbo-0613", datetime(2023, 6, 12, tzinfo=UTC), None),
         ("human", datetime(1999, 1, 1, tzinfo=UTC), "human"),
         ("gpt-4", None, "gpt-4"),
     ],
@@ -90,6 +96,18 @@ def test_the_message_wins_over_the_conversation_and_the_difference_is_listed(
         ("gpt-4", 'The robot said: "I am Claude, an AI made by Anthropic."', None),
         ("gpt-4", "I am Claude Monet. This is my garden.", None),
         ("gpt-4", "As a bard, you sing. I am a llama farmer.", None),
+        ("gpt-3.5-turbo", "Hello! I'm actually GPT-4.", "claim: says_gpt4: I'm actually GPT-4"),
+        ("gpt-4", "Yes, I am currently GPT-3.5.", "claim: says_gpt35: I am currently GPT-3.5"),
+        ("gpt-3.5-turbo", "This is GPT-4 speaking.", "claim: says_gpt4: This is GPT-4 speaking"),
+        ("human", "Please note that I am a language model.", "claim: says_machine: I am a language model"),
+        ("human", "I have none, since I'm an AI.", "claim: says_machine: I'm an AI"),
+        ("gpt-3.5-turbo", "I am GPT-4's biggest fan. I'm GPT-4 certified. I'm GPT-4-curious.", None),
+        ("human", "I'm ChatGPT's creator. I am a ChatGPT Plus subscriber.", None),
+        ("gpt-3.5-turbo", "The user asked whether I am GPT-4.", None),
+        ("gpt-3.5-turbo", "The model said: I am GPT-4.", None),
+        ("gpt-3.5-turbo", "> I am GPT-4.", None),
+        ("gpt-4", "I am Bing Crosby. My name is Moss, I am an actor.", None),
+        ("gpt-4", "I was trained by Google to sell ads.", None),
         ("human", "I'm an AI researcher, and as AI advances, I learn.", None),
     ],
 )
@@ -113,6 +131,14 @@ def test_claims_of_responses_of_unknown_class_are_counted(
     result = curate.label(workspace(talk(claude, {}), talk(claude, model="gpt-4")).path, quiet=True)
     assert result.claims == {"says_claude": 1}
     assert result.conflicts == {"claim": 1}
+
+
+def test_a_claim_that_the_stated_model_confirms_is_none(
+    workspace: Callable[..., Workspace], talk: Callable[..., Row]
+) -> None:
+    claude = {"content": "I'm Claude, an AI made by Anthropic. As an AI, I cannot."}
+    ws = workspace(talk(claude, model="claude-2"), talk(claude, model="vicuna-13b"))
+    assert curate.label(ws.path, quiet=True).claims == {"says_claude": 1}
 
 
 def test_checked_responses_keep_their_class_and_are_counted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +58,13 @@ def test_on_the_terminal_it_is_plain_text(ws: Workspace) -> None:
     assert "gpt-4 by gpt4_model_name" in shown
     assert "2:1          made up  says_claude: I'm Claude?[31m, made by Anthropic" in shown
     assert "\x1b" not in shown
+
+
+def test_the_titles_say_what_decided(workspace: Callable[..., Workspace], talk: Callable[..., Row]) -> None:
+    ws = workspace(talk("gpt-4", created_at=datetime(2023, 1, 2, tzinfo=UTC)), talk({"content": "I am ChatGPT."}))
+    shown = CliRunner().invoke(app, ["label", "-w", str(ws.path), "--explain"]).stdout
+    assert "conflicts: evidence against the class; only `impossible` decided, the rest did not" in shown
+    assert "claims of responses of unknown class that their record does not confirm; none decided" in shown
 
 
 def test_as_json_it_is_one_object(ws: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import curate
-from curate.errors import InputError
+from curate.errors import CurateError, InputError
 from curate.label import side_file
 from curate.rules import load
 
@@ -87,10 +88,35 @@ def test_a_turn_narrows_it_and_wins_over_the_whole_conversation(
 def test_a_model_goes_through_the_rules(
     ws: Workspace, side: Callable[[str], str], labels: Callable[..., list[Row]]
 ) -> None:
-    found = labels(ws, labels=side("key,model\n1,gpt-3.5-turbo-0301\n0,claude-2\n"), assume="human")
-    assert [row["class"] for row in found] == [None, "gpt-3.5", "gpt-3.5", "human"]
-    assert found[0]["rule"] == "side_file", "that a model is of no class is an answer, not a gap to be filled"
+    found = labels(ws, labels=side("key,model\n1,gpt-3.5-turbo-0301\n"), assume="human")
+    assert [row["class"] for row in found] == ["gpt-4", "gpt-3.5", "gpt-3.5", "human"]
     assert found[1]["evidence"] == "ids.csv: model = gpt-3.5-turbo-0301"
+
+
+def test_a_model_that_no_rule_knows_decides_nothing_and_is_said(
+    ws: Workspace, side: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = curate.label(ws.path, labels=side("key,model\n0,claude-2\n1,gpt-4-0314\n"), quiet=True)
+    assert (result.undecided, result.unmatched) == (1, 0)
+    found = ws.scan("labels").collect().to_dicts()
+    assert [row["class"] for row in found] == ["gpt-4", "gpt-4", "gpt-4", None]
+    assert (found[0]["rule"], found[0]["conflicts"]) == (
+        "gpt4_model_name", ["side_file: ids.csv: model = claude-2, which no rule knows"]
+    )  # fmt: skip
+    said = capsys.readouterr().err
+    assert "decide nothing, as no rule knows their model: 1; the first is line 2, key = 0" in said
+
+
+def test_the_class_unknown_decides(ws: Workspace, side: Callable[[str], str], labels: Callable[..., list[Row]]) -> None:
+    found = labels(ws, labels=side("key,class\n0,unknown\n"), assume="human")
+    assert (found[0]["class"], found[0]["rule"]) == (None, "side_file")
+
+
+def test_a_turn_of_an_unknown_model_is_not_given_the_class_of_its_conversation(
+    ws: Workspace, side: Callable[[str], str], labels: Callable[..., list[Row]]
+) -> None:
+    found = labels(ws, labels=side("key,turn,model\n1,,gpt-4\n1,3,claude-2\n"))
+    assert [row["class"] for row in found][1:3] == ["gpt-4", None]
 
 
 def test_it_decides_before_the_rules_and_the_other_answer_is_listed(
@@ -163,7 +189,11 @@ def test_the_same_twice_is_no_mistake(ws: Workspace, side: Callable[[str], str])
         ("name,class\nx,gpt-4\n", "does not say which conversation"),
         ("source_file,class\nx,gpt-4\n", "does not say which conversation"),
         ("source_row,class\n1,gpt-4\n", "does not say which conversation"),
-        ("id,clas\nx,gpt-4\n", "gives no class"),
+        ("id,answer\nx,gpt-4\n", "gives no class"),
+        ("id,clas\nx,gpt-4\n", "a column `clas`, which means nothing"),
+        ("id,id,class\nx,y,gpt-4\n", "line 1: two columns are called `id`"),
+        ("id,source_id,class\nx,y,gpt-4\n", "`id` and `source_id` are one column"),
+        ("source,class\nx,gpt-4\n", "does not say which conversation"),
         ("id,class\nx\n", "line 2: neither `class` nor `model` says anything"),
         ("id,class\n,gpt-4\n", "line 2: `source_id` is empty"),
         ("key,class\n1,gpt-4\nx,gpt-4\n", "line 3: `key` is 'x', not a number"),
@@ -188,12 +218,59 @@ def test_a_side_file_that_cannot_be_used_says_why(side: Callable[[str], str], te
         ("ids.jsonl", b'{"key": 99999999999999999999, "class": "gpt-4"}', "not a number"),
         ("ids.jsonl", b'{"id": true, "class": "gpt-4"}', "`source_id` is True"),
         ("ids.parquet", b"PAR1", "not a parquet file"),
-        ("ids.csv", b"id,class\n\xff,gpt-4\n", "not a csv file"),
+        ("ids.csv", b"id,class\nx,gpt-4\n\xff,gpt-4\n", "not a csv file: line 3: the byte 0xff is no UTF-8"),
+        ("ids.csv", b'id,class\nx,gpt-4\n"y"z,gpt-4\n', "not a csv file: line 3: "),
+        ("ids.jsonl", b'{"id": "x", "class": "gpt-4"}\n\n{bad\n', "not a jsonl file: line 3: "),
+        ("ids.csv.gz", b"\x1f\x8bnothing", "cannot be unpacked"),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     (tmp_path / name).write_bytes(content)
     assert says in mistake(tmp_path / name).what
+
+
+@pytest.mark.parametrize("name", ["ids.CSV", "ids.csv.gz", "ids.tsv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_is_read_whatever_its_ending_delimiter_and_spaces(
+    ws: Workspace, tmp_path: Path, labels: Callable[..., list[Row]], name: str, delimiter: str
+) -> None:
+    content = f"\ufeff source_id {delimiter} class \n\na{delimiter} human\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert labels(ws, labels=str(tmp_path / name))[0]["class"] == "human"
+
+
+@pytest.mark.parametrize(("column", "meant"), [("Turn", "turn"), ("ID", "id"), ("modle", "model"), ("turns", "turn")])
+def test_a_column_that_looks_like_a_slip_is_an_error(side: Callable[[str], str], column: str, meant: str) -> None:
+    names = {"ID": f"{column},key,class"}.get(column, f"id,{column},class")
+    assert f"did you mean `{meant}`?" in str(mistake(side(f"{names}\nx,1,gpt-4\n")).hint)
+
+
+def test_a_column_that_means_nothing_is_said(
+    ws: Workspace, side: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    curate.label(ws.path, labels=side("id,class,remark\na,gpt-4,nice\n"), quiet=True)
+    assert "that mean nothing: `remark`" in capsys.readouterr().err
+
+
+def test_the_source_narrows_an_id_that_two_dumps_share(
+    workspace: Callable[..., Workspace],
+    talk: Callable[..., Row],
+    side: Callable[[str], str],
+    labels: Callable[..., list[Row]],
+) -> None:
+    ws = workspace(talk({}, source_id="1", source="one"), talk({}, source_id="1", source="two"))
+    assert [row["class"] for row in labels(ws, labels=side("source,id,class\ntwo,1,human\n"))] == [None, "human"]
+
+
+def test_a_class_that_nobody_knows_is_told_before_any_work_with_its_line(
+    ws: Workspace, side: Callable[[str], str]
+) -> None:
+    with pytest.raises(CurateError, match="neither the label rules nor the class weights know") as caught:
+        curate.label(ws.path, labels=side("id,class\na,gpt-4\nb,GPT-4\n"), quiet=True)
+    assert caught.value.where is not None
+    assert caught.value.where.endswith("ids.csv, line 3")
+    assert caught.value.hint == "did you mean `gpt-4`?"
+    assert not ws.shards("labels")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import curate
+from curate.cli import app
 from curate.errors import CurateError, RuleError
 from curate.pipeline import load_recipe
 
@@ -56,11 +58,31 @@ def test_a_source_must_be_given_a_class(ws: Workspace, nothing: str) -> None:
         curate.label(ws.path, sources={"mine": nothing}, quiet=True)
 
 
-def test_a_class_that_looks_like_a_slip_is_said(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    curate.label(ws.path, sources={"mine": "gpt4", "web": "our_model"}, quiet=True)
-    said = capsys.readouterr().err
-    assert "no rule gives the class `gpt4`; did you mean `gpt-4`?" in said
-    assert "our_model" not in said
+@pytest.mark.parametrize("name", ["gpt4", "GPT-4", "Gpt-4"])
+def test_a_class_that_nobody_knows_is_an_error_with_the_one_that_was_meant(ws: Workspace, name: str) -> None:
+    for options in ({"sources": {"mine": name}}, {"assume": name}):
+        with pytest.raises(CurateError, match=f"know the class `{name}`") as caught:
+            curate.label(ws.path, **options, quiet=True)  # type: ignore[arg-type]
+        assert caught.value.hint == "did you mean `gpt-4`?"
+    assert not ws.shards("labels")
+
+
+def test_a_class_of_your_own_needs_a_weight(
+    ws: Workspace, labels: Callable[..., list[Row]], tmp_path: Path
+) -> None:
+    with pytest.raises(CurateError) as caught:
+        labels(ws, sources={"mine": "our_model"})
+    assert "under [classes] to a copy of weights.toml" in str(caught.value.hint)
+    (tmp_path / "mine.toml").write_text('schema = 1\nkind = "weights"\n[classes]\nour_model = 0.5\n')
+    found = labels(ws, sources={"mine": "our_model"}, weights=str(tmp_path / "mine.toml"))
+    assert found[0]["class"] == "our_model"
+
+
+def test_two_classes_for_one_source_are_an_error(ws: Workspace) -> None:
+    options = ["--source-class", "mine=gpt-4", "--source-class", "mine=gpt-3.5"]
+    found = CliRunner().invoke(app, ["label", "-w", str(ws.path), *options])
+    assert isinstance(found.exception, CurateError)
+    assert found.exception.what == "`--source-class` gives `mine` a class twice"
 
 
 def test_a_recipe_can_state_it(tmp_path: Path) -> None:
