@@ -8,7 +8,8 @@ installed. ALPACA_EVAL holds NAME.json files with `instruction` and `output` fro
 phrases, one a line: responses that contain one, whatever its case, are counted and shown like a rule's hits, as
 OpenChat masked responses with its list `unwanted_words.py`. Personal data is redacted before anything is shown.
 
-To count false positives: --rule NAME --examples 30, read them, count. None of the data is part of this repository.
+To count false positives: --runs 0 --rule NAME --examples 40, read them, count. None of the data is part of this
+repository.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "curated"
         curate.ingest([str(dump)], workspace, quiet=True)
-        timed(dump, workspace, options.runs)
+        if options.runs:
+            timed(dump, workspace, options.runs)
         ws = Workspace(workspace)
         parts = [ws.read("conversations", index, ["key", "messages", "marks"]) for index in ws.shards("conversations")]
     report(dump.name, pl.concat(parts), options)

@@ -55,6 +55,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "ending": ("str", "the end of its last line, up to 300 characters"),
         "chars": ("int", "characters of the message"),
         "fences": ("int", "lines of the message that begin with a code fence"),
+        "fences_before": ("int", "those of the message of that side before it; null = it is the first"),
         "repeated_lines": ("float", "share of its prose lines of 20+ characters that stand in it already; "
         "null = as in `compression`"),
         "sentence_lines": ("float", "share of such lines, the last aside, that end like a sentence; null = under two, "
@@ -74,6 +75,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "chars": ("int", "characters of the response"),
         "words": ("int", "words of the response"),
         "fences": ("int", "lines of the response that begin with a code fence"),
+        "fences_before": ("int", "those of the response before it; null = it is the first"),
         "prose_share": ("float", "share of the response outside of code fences"),
         "garbled": ("int", "replacement characters, and UTF-8 read as another encoding"),
         "echo": ("bool", "whether it repeats a prompt of 40+ characters, case, space and punctuation aside"),

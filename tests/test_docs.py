@@ -133,7 +133,8 @@ def test_a_rubric_is_one_file(tmp_path: Path) -> None:
     assert rubric.load(str(tmp_path / "brief.toml")).title == "brief@1"
 
 
-def test_the_rule_of_the_rules_page_holds(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "rules.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "mine.toml").write_text(block, "utf-8")
-    assert [rule.name for rule in rules.load(str(tmp_path / "mine.toml"), "clean").rules] == ["only_greeting"]
+def test_the_rules_of_the_rules_page_hold(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "rules.md").read_text("utf-8"), re.DOTALL)
+    for name, block in zip(("only_greeting", "only_thanks"), blocks, strict=True):
+        (tmp_path / "mine.toml").write_text(block, "utf-8")
+        assert [rule.name for rule in rules.load(str(tmp_path / "mine.toml"), "clean").rules] == [name]

@@ -113,9 +113,44 @@ def test_an_example_shows_the_text_around_the_hit(workspace: Callable[..., Works
     assert len(example.text) < 200
 
 
-def test_figures_are_shown_where_no_text_decides(workspace: Callable[..., Workspace]) -> None:
-    (found,) = explain("too_short", workspace(talk("Hi", "Ho")).path, quiet=True)
-    assert found.rules[0].examples[0].text == "chars = 4"
+def shown(name: str, ws: Workspace, kind: str = "clean") -> list[str]:
+    found = next(found for found in explain(name, ws.path, quiet=True) if found.kind == kind)
+    return [example.text for example in found.rules[0].examples]
+
+
+def test_where_figures_decide_the_beginning_of_the_response_stands_beside_them(
+    workspace: Callable[..., Workspace]
+) -> None:
+    assert shown("too_short", workspace(talk("Hi", "Ho"))) == ["chars = 4; assistant: Ho"]
+
+
+def test_where_nobody_answered_the_prompt_stands_there(workspace: Callable[..., Workspace]) -> None:
+    row = {"messages": [{"role": "user", "content": "Why\nso " + "long? " * 30}], "marks": [], "joined_rows": []}
+    (text,) = shown("no_response", workspace(row))
+    assert text.endswith("; user: Why so " + ("long? " * 30)[: 80 - len("Why so ")] + "…")
+
+
+def test_of_a_loop_the_response_is_shown_that_loops(workspace: Callable[..., Workspace]) -> None:
+    said = [("user", "A?"), ("assistant", "One."), ("user", "B?"), ("assistant", "The wheel turns round. " * 200)]
+    row = {"messages": [{"role": role, "content": text} for role, text in said], "marks": [], "joined_rows": []}
+    for kind in ("clean", "defects"):
+        assert "; assistant: The wheel turns round." in shown("loop", workspace(row), kind)[0]
+
+
+def test_of_an_ending_the_end_is_shown(workspace: Callable[..., Workspace]) -> None:
+    (text,) = shown("cut_off", workspace(talk("Why?", "A sentence of some length. " * 20 + "It is larger than the")))
+    assert "ending: …" in text
+    assert "It is larger than the;" in text
+
+
+def test_personal_data_is_shown_by_its_place_and_not_by_itself(workspace: Callable[..., Workspace]) -> None:
+    said = "A long letter. " * 20 + "Write to ada.l@fernmail.org or call +44 20 8366 1177."
+    ws = workspace(talk(said, "Ada's address is ada.l@fernmail.org."))
+    for name, place in (("email", "Write to [EMAIL] or call"), ("phone", "or call [PHONE].")):
+        (text,) = shown(name, ws)
+        assert place in text
+        assert "fernmail" not in text
+        assert "8366" not in text
 
 
 def test_text_from_data_cannot_reach_the_terminal_but_as_text(

@@ -10,7 +10,7 @@ import polars as pl
 from curate import language, texts
 from curate.responses import messages, responses
 
-VERSION = 1  # rises when a feature of the same name changes its value
+VERSION = 2  # rises when a feature of the same name changes its value
 
 ECHO_CHARS = 40  # a shorter echo may be the answer
 LANGUAGE_SPAN = 160  # characters at each end: fastText is sure by then
@@ -39,7 +39,8 @@ def features(conversations: pl.DataFrame) -> pl.DataFrame:
     prompted = measured.select("key", language="prompt_language", prompted=pl.lit(True)).drop_nulls().unique()
     joined = measured.join(prompted, on=["key", "language"], how="left", maintain_order="left")
     asked = pl.col("language_asked") | pl.col("prompted").fill_null(False)
-    return joined.with_columns(language_asked=asked).drop("prompted")
+    before = pl.when(pl.col("key") == pl.col("key").shift(1)).then(pl.col("fences").shift(1))
+    return joined.with_columns(language_asked=asked, fences_before=before).drop("prompted")
 
 
 def _measure(rows: pl.DataFrame) -> pl.DataFrame:
