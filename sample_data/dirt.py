@@ -14,6 +14,7 @@ ADVERT = "*This chat conversation is shared from [**TypingMind.com**](https://ty
 SYSTEM = "You are a patient teacher. Answer in full sentences."
 RATE_LIMIT = "Too many requests in 1 hour. Try again later."
 PREACHING = "However, it is always best to consult a healthcare professional before you change anything in your life."
+REST = "    print(total)\n```\nThat is the rest of the program: it prints the sum of the column."
 CLAIM = "I am Claude, an AI assistant made by Anthropic, and I like to help."
 # Two scripts in one answer; the prompt does not name a language.
 SIGNS = (
@@ -46,6 +47,7 @@ def exchanges(rng: Random) -> list[tuple[str | None, tuple[str, str]]]:
         (gpt4, ("Are you still thinking about my question?", "\u200b")),
         (default, ("Go on with the second chapter, please.", RATE_LIMIT)),
         (default, ("Show me the table again, please.", "EmptyMarkdownContent")),
+        (gpt4, ("Continue.", REST)),
         (None, ("Who are you, and who made you?", CLAIM)),
         (None, ("hi", "Hello!")),
         (None, ("ok", "Great.")),

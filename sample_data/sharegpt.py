@@ -95,10 +95,11 @@ def _pages(rng: Random) -> list[Record]:
     functions = [questions.function(rng) for _ in range(4)]
     html = [_as_page(record(identifier(rng), [(one.ask, one.full + TRY_IT)], GPT4)) for one in functions[:3]]
     html[0]["conversations"][1]["value"] = "1 / 2" + html[0]["conversations"][1]["value"]
-    buttons = [record(identifier(rng), conversation(rng, "gpt-3.5", 3), GPT35[0]) for _ in range(5)]
+    buttons = [record(identifier(rng), conversation(rng, "gpt-3.5", 3, 2), GPT35[0]) for _ in range(5)]
     ends = ("\nShare Prompt", "\n\nShare Prompt", "\nShare Prompt", "Save & SubmitCancel", "\n\n\n2 / 2")
     for one, end in zip(buttons, ends, strict=True):
-        one["conversations"][0]["value"] += end
+        for turn in one["conversations"][:3:2]:  # one alone might be the words of a person
+            turn["value"] += end
     counted, coded = record(identifier(rng), conversation(rng, "gpt-4", 1), GPT4), functions[3]
     answer = counted["conversations"][1]["value"]
     counted["conversations"][1]["value"] += f"Copy{len(answer)} chars / {len(answer.split())} words"

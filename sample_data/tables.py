@@ -24,7 +24,7 @@ WILDCHAT = pa.schema({
     "conversation": pa.list_(TURN), "turn": pa.int64(), "language": pa.string(),
     "openai_moderation": pa.list_(pa.struct({"flagged": pa.bool_()})), "toxic": pa.bool_(), "redacted": pa.bool_(),
 })  # fmt: skip
-BEGIN = datetime.fromisoformat("2023-04-09T00:02:53+00:00")
+BEGIN = datetime.fromisoformat("2023-07-09T00:02:53+00:00")
 
 INSULT = "You good-for-nothing heap of scrap, you are as dumb as a {}! What is the capital of {}?"
 CLAIM = "I'm based on OpenAI's GPT-3 model, and I was made to help with questions of every kind."

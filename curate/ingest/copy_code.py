@@ -5,7 +5,9 @@
     import os                               import os
 
 The language goes to the fence when there is one. Without a fence only the button goes: where the code
-ends, nobody knows any more. "Copy code" within a sentence, a list or the code itself stays.
+ends, nobody knows any more. What makes the words a button is the language right before them; behind them
+stands nothing, or code with no space between. A line "Copy code" without a language is a button only in
+a conversation that has another one. In a sentence, a list, a comment or the code itself the words stay.
 """
 
 from __future__ import annotations
@@ -27,12 +29,18 @@ _LANGUAGE_WORDS = """
 """
 _LANGUAGES = frozenset(_LANGUAGE_WORDS.split())
 _FENCE = re.compile(r"([ \t]*(?:`{3,}|~{3,}))[ \t]*([^`]*)")
-_WORD = re.compile(r"[\w+#.-]{0,20}")
+# A language and code may be glued to the button, another button may not.
+_HEAD = re.compile(r"([\w+#.-]{1,20})Copy code(?=\S|\s*\Z)(?![\w+#.-]{0,20}Copy code)|Copy code\s*\Z")
 _LOOKS_LIKE_CODE = re.compile(r"[={}()\[\];<>$]")
 
 
-def without_copy_code(text: str) -> str:
-    """The text without the button, wherever it heads a code block."""
+def without_copy_code(text: str, proven: bool = False) -> str:
+    """The text without the button, wherever it heads a code block.
+
+    Args:
+        text: A prompt or a response.
+        proven: Another button of the conversation is beyond doubt: one without a language is a button, too.
+    """
     if BUTTON not in text:
         return text
     pending = text.split("\n")[::-1]
@@ -43,49 +51,56 @@ def without_copy_code(text: str) -> str:
         match = _FENCE.fullmatch(line)
         if match and not fence:
             fence = match[1]
-            language, button, code = match[2].partition(BUTTON)
-            if button and _WORD.fullmatch(language.strip()):
-                kept.append(fence + language.strip())
-                pending += [code] if code.strip() else []
+            if (head := _head(match[2])) and (head[0] or (proven and _goes_on(pending))):
+                kept.append(fence + head[0])
+                pending += [head[1]] if head[1] else []
                 continue
         elif match and not match[2] and match[1].strip().startswith(fence.strip()):
             fence = ""
-        elif BUTTON in line and (rest := _without_button(line, kept, pending[-1:], bool(fence))) is not None:
-            pending += rest
-            continue
+        elif BUTTON in line and (head := _head(line.lstrip() if fence else line)):
+            language, code = head
+            is_button = _in_fence if fence else _in_text
+            if is_button(language, kept, pending, proven):
+                pending += [code] if code else []
+                continue
         kept.append(line)
     return "\n".join(kept)
 
 
-def _without_button(line: str, kept: list[str], following: list[str], fenced: bool) -> list[str] | None:
-    """What stands behind the button in its line; null when it is no button. The language goes to `kept`.
-
-    Args:
-        line: It holds "Copy code".
-        kept: What stands before it.
-        following: The next line, if there is one.
-        fenced: Within a fenced block.
-    """
-    language, _, code = line.partition(BUTTON)
-    word = language.strip()
-    rest = [code] if code.strip() else []
-    if fenced:
-        opening = _FENCE.fullmatch(kept[-1])
-        if opening and not opening[2] and _WORD.fullmatch(word):
-            kept[-1] += word
-            return rest
-        opening = _FENCE.fullmatch(kept[-2]) if len(kept) > 1 and not word else None
-        if opening and not opening[2] and kept[-1].strip().lower() in _LANGUAGES:
-            kept[-2:] = [opening[1] + kept[-1].strip()]
-            return rest
+def _head(line: str) -> tuple[str, str] | None:
+    """The language and the code glued to the button, either perhaps empty; null when the line reads otherwise."""
+    match = _HEAD.match(line)
+    if not match or (match[1] and match[1].lower() not in _LANGUAGES):
         return None
-    if word:
-        if word.lower() not in _LANGUAGES or language[0].isspace():
-            return None
-        kept.append(word)
-        return rest
-    above = kept[-1].strip().lower() if kept else ""
-    if above in _LANGUAGES:
-        return rest
-    code_follows = bool(following and _LOOKS_LIKE_CODE.search(following[0]))
-    return [] if not above and not rest and code_follows else None
+    code = line[match.end() :]
+    return match[1] or "", code if code.strip() else ""
+
+
+def _goes_on(pending: list[str]) -> bool:
+    """Whether a fenced block has a line more."""
+    return bool(pending and not _FENCE.fullmatch(pending[-1]))
+
+
+def _in_fence(language: str, kept: list[str], pending: list[str], proven: bool) -> bool:
+    """Whether a line within a fence is a button; its language goes to the fence, the last or last but one of `kept`."""
+    opening = _FENCE.fullmatch(kept[-1])
+    if opening and not opening[2] and (language or (proven and _goes_on(pending))):
+        kept[-1] += language
+        return True
+    above = kept[-1].strip()
+    opening = _FENCE.fullmatch(kept[-2]) if len(kept) > 1 else None
+    if opening and not opening[2] and not language and above in _LANGUAGES:
+        kept[-2:] = [opening[1] + above]
+        return True
+    return False
+
+
+def _in_text(language: str, kept: list[str], pending: list[str], proven: bool) -> bool:
+    """Whether a line without a fence is a button; its language becomes the last line of `kept`."""
+    if language:
+        kept.append(language)
+        return True
+    above = kept[-1].strip() if kept else ""
+    if not pending:
+        return False
+    return above in _LANGUAGES or bool(proven and not above and _LOOKS_LIKE_CODE.search(pending[-1]))

@@ -6,8 +6,9 @@ A ShareGPT page holds each answer as the `outerHTML` of its element:
 
 The evidence asked for is what a browser's serialisation cannot lack: the answer begins with that very
 element (its class has the words `markdown` and `prose`; plain wrappers may surround it), every tag
-that HTML knows is closed in order, and the first element ends where the text ends. A prompt on such a
-page was saved as text, so a prompt is HTML only when it is one wrapper of the class
+that HTML knows is closed in order, and the first element ends where the text ends. The box of an error
+message is known by its class, too; any other `div` only in a conversation with such an answer. A prompt
+on such a page was saved as text, so a prompt is HTML only when it is one wrapper of the class
 `whitespace-pre-wrap` with nothing but text in it, in a conversation whose answers are HTML. A bare
 `<p>` is no evidence: a model asked for HTML answers just so.
 """
@@ -18,6 +19,8 @@ import html
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from curate.ingest.copy_code import BUTTON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,20 +51,34 @@ _TAG = re.compile(
     r"(?P<attributes>(?:\s+[^\s\"'<>/=]+(?:=\"[^\"]*\")?)*+)\s*(?P<void>/?)>|<(?:!---->|!-- -->)?"
 )
 _CLASS = re.compile(r'\sclass="([^"]*)"')
+_ANSWER = {"markdown", "prose"}
+_ERROR = {"border-red-500", "text-gray-600"}
+_COLOUR = re.compile(r"text-gray-\d00")
 _UI_IDS = re.compile(r"result-(?:action|counter|copy)")
 _LANGUAGE_CLASS = re.compile(r"(?:language|lang)-([\w+#.-]+)")
-_LANGUAGE_HEAD = re.compile(r"\s*([\w+#.-]{1,20}?)\s*(?:Copy code)?\s*")
-_CODE_HEAD = re.compile(r"\s*([\w+#.-]{0,20}?)[ \t]*\n?[ \t]*Copy code\n?")
+_LANGUAGE = re.compile(r"[\w+#.-]{1,20}")
+_SPACES = re.compile(r"[ \t]{2,}")
 
 
 def is_page(response: str) -> bool:
-    """Whether a response begins as an answer on ChatGPT's page does."""
-    return any({"markdown", "prose"} <= classes for classes in _first_wrappers(response))
+    """Whether a response begins as an answer on ChatGPT's page does, or as the box of an error."""
+    return any(classes >= _ANSWER or classes >= _ERROR for classes in _first_wrappers(response))
+
+
+def is_box(response: str) -> bool:
+    """Whether a response begins with a `div` that has a class, as everything on the page does."""
+    return bool(next(_first_wrappers(response), None))
+
+
+def may_be_page(response: str) -> bool:
+    """Whether a box and nothing else, as is the response of a page, has classes that occur there."""
+    coloured = any(_COLOUR.fullmatch(name) for classes in _first_wrappers(response) for name in classes)
+    return coloured and _sound(response) is not None
 
 
 def to_markdown(response: str) -> str | None:
     """A page's answer as Markdown; null when its tags do not fit together, or nest too deeply."""
-    sound = _sound(response)
+    sound = _sound(response, squeezed=True)
     if sound is None:
         return None
     try:
@@ -95,10 +112,15 @@ def _first_wrappers(text: str) -> Iterator[set[str]]:
             place += 1
 
 
-def _sound(text: str) -> str | None:
+def _sound(text: str, squeezed: bool = False) -> str | None:
     """The text when its tags fit together as a browser writes them, else null.
 
     What only looks like a tag ("List<generic>" where a cleaner has undone the entities) becomes text.
+
+    Args:
+        text: HTML.
+        squeezed: Make one space of several outside `pre`, as a browser shows them; the converter would take
+            quadratic time for it.
     """
     text = text.strip()
     parts: list[str] = []
@@ -106,7 +128,8 @@ def _sound(text: str) -> str | None:
     place = 0
     for tag in _TAG.finditer(text):
         name = (tag["name"] or "").lower()
-        parts.append(text[place : tag.start()])
+        between = text[place : tag.start()]
+        parts.append(_SPACES.sub(" ", between) if squeezed and "pre" not in open_tags else between)
         place = tag.end()
         if name not in _KNOWN:
             parts.append("" if tag[0].startswith("<!--") else tag[0].replace("<", "&lt;").replace(">", "&gt;"))
@@ -124,22 +147,24 @@ def _sound(text: str) -> str | None:
 
 
 def _prepare(soup: BeautifulSoup) -> None:
-    """Buttons, icons and counters go; formulas become TeX, code blocks plain text; list items know their number."""
+    """Empty buttons, icons and counters; formulas become TeX, code blocks plain text; list items know their number.
+
+    Nothing is taken out of the tree: finding its place among its siblings would take quadratic time.
+    """
     for element in soup(["button", "svg", "style", "script"]) + soup(id=_UI_IDS):
-        if not element.decomposed:
-            element.decompose()
+        element.clear()
     for formula in soup("span", class_="katex"):
-        if formula.decomposed:
-            continue
         source = formula.find("annotation")
         if source is None:
             continue
         tex = source.get_text().strip()
         parent = formula.parent
         if parent is not None and "katex-display" in (parent.get("class") or []):
-            parent.replace_with(f"\n$$\n{tex}\n$$\n")
+            parent.string = f"\n$$\n{tex}\n$$\n"
         else:
-            formula.replace_with(f"${tex}$")
+            formula.string = f"${tex}$"
+    for table in soup("table"):
+        _one_head_and_body(table)
     for block in soup("pre"):
         language, code = _code_block(block)
         block["language"] = language
@@ -149,6 +174,15 @@ def _prepare(soup: BeautifulSoup) -> None:
         first = int(start) if start.isdecimal() and len(start) < 10 else 1
         for number, item in enumerate(items("li", recursive=False), first):
             item["bullet"] = f"{number}. "
+
+
+def _one_head_and_body(table: Tag) -> None:
+    """Several bodies, or rows of a head, become one: the converter searches the table for each."""
+    for head in table("thead", recursive=False):
+        head.insert_after(*head("tr", recursive=False)[1:])
+    bodies = table("tbody", recursive=False)
+    for body in bodies[1:]:
+        bodies[0].extend(body("tr", recursive=False))
 
 
 @cache
@@ -200,11 +234,15 @@ def _code_block(pre: Tag) -> tuple[str, str]:
     """Language and code of a `pre`: the language from the code's class, else from the head above it."""
     code: Any = pre.find("code")
     if code is None:
-        head = _CODE_HEAD.match(text := pre.get_text())
-        return (head[1], text[head.end() :].strip("\n")) if head else ("", text.strip("\n"))
+        head, button, text = pre.get_text().partition(BUTTON)
+        head = head.strip()
+        if button and (not head or (head[0].isalpha() and _LANGUAGE.fullmatch(head))):
+            return head, text.strip("\n")
+        return "", pre.get_text().strip("\n")
     text = code.get_text()
     named = _LANGUAGE_CLASS.search(" ".join(code.get("class") or []))
-    if named is None:
-        code.extract()
-        named = _LANGUAGE_HEAD.fullmatch(pre.get_text())
-    return named[1] if named else "", text.strip("\n")
+    if named:
+        return named[1], text.strip("\n")
+    code.extract()
+    head = pre.get_text().strip().removesuffix(BUTTON).rstrip()
+    return head if _LANGUAGE.fullmatch(head) else "", text.strip("\n")

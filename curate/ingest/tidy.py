@@ -3,7 +3,7 @@
 Each change is named in `edits`, and text without any of the marks comes out byte for byte:
 
     html              an answer of a ShareGPT page, turned into Markdown (a page's prompt: into its text)
-    html_failed       such an answer whose tags do not fit together; left as it is
+    html_failed       such an answer whose tags do not fit together, or that may not be one; left as it is
     copy_code         the button of a code block
     counter           "2 / 2", how often a prompt was edited
     share_prompt, edit_buttons, translate_button, char_count
@@ -61,15 +61,22 @@ def _tidy(conversation: Conversation) -> None:
         role: [number for number, message in enumerate(messages) if message.role == role]
         for role in ("system", "user", "assistant")
     }
-    _pages(contents, by_role["user"], by_role["assistant"], edits)
+    is_page = _pages(contents, by_role["user"], by_role["assistant"], edits)
 
-    prompts, marks = without_tails([contents[number] for number in by_role["user"]])
+    has_button = False
+    for number in by_role["assistant"]:
+        response = _named(contents[number], without_char_count(contents[number]), "char_count", edits)
+        is_page |= response != contents[number]
+        contents[number] = _named(response, without_copy_code(response), "copy_code", edits)
+        has_button |= contents[number] != response
+    prompts, marks = without_tails([contents[number] for number in by_role["user"]], is_page or has_button)
     edits |= marks
     for number, prompt in zip(by_role["user"], prompts, strict=True):
         contents[number] = _named(prompt, without_copy_code(prompt), "copy_code", edits)
-    for number in by_role["assistant"]:
-        response = _named(contents[number], without_copy_code(contents[number]), "copy_code", edits)
-        contents[number] = _named(response, without_char_count(response), "char_count", edits)
+        has_button |= contents[number] != prompt
+    for number in by_role["assistant"] if has_button else ():
+        response = contents[number]
+        contents[number] = _named(response, without_copy_code(response, proven=True), "copy_code", edits)
 
     adverts = set()
     for number in by_role["system"]:
@@ -94,26 +101,43 @@ def _invisible(text: str, edits: set[str]) -> str:
     return _named(text, text.replace("\0", ""), "nul", edits)
 
 
-def _pages(contents: list[str], prompts: list[int], responses: list[int], edits: set[str]) -> None:
-    """Turn what was saved as HTML into text; without a page's answer among them, no prompt is looked at."""
+def _pages(contents: list[str], prompts: list[int], responses: list[int], edits: set[str]) -> bool:
+    """Turn what was saved as HTML into text; without a page's answer among them, no prompt is looked at.
+
+    Returns:
+        Whether an answer was a page's.
+    """
     is_page = False
+    boxes: list[tuple[int, str]] = []
     for number in responses:
         page = without_first_counter(contents[number])
-        if not html.is_page(page):
-            continue
-        markdown = html.to_markdown(page)
-        if markdown is None:
+        if html.is_page(page):
+            is_page |= _page(number, page, contents, edits)
+        elif html.is_box(page):
+            boxes.append((number, page))
+    for number, page in boxes:
+        if is_page:
+            _page(number, page, contents, edits)
+        elif html.may_be_page(page):
             edits.add("html_failed")
-            continue
-        is_page = True
-        edits.add("html")
-        _named(contents[number], page, "counter", edits)
-        contents[number] = _invisible(markdown, edits)
     for number in prompts if is_page else ():
         text = html.prompt_text(contents[number])
         if text is not None:
             contents[number] = _invisible(_named(contents[number], text, "html", edits), edits)
         contents[number] = _named(contents[number], without_first_counter(contents[number]), "counter", edits)
+    return is_page
+
+
+def _page(number: int, page: str, contents: list[str], edits: set[str]) -> bool:
+    """Put an answer's Markdown into `contents`, if it can be had; `page` is the answer without its counter."""
+    markdown = html.to_markdown(page)
+    if markdown is None:
+        edits.add("html_failed")
+        return False
+    edits.add("html")
+    _named(contents[number], page, "counter", edits)
+    contents[number] = _invisible(markdown, edits)
+    return True
 
 
 def _named(before: str, after: str, edit: str, edits: set[str]) -> str:

@@ -3,7 +3,7 @@
 U+200B, U+2060, U+FEFF and U+2063 come from web pages and editors. U+200C and U+200D join and part
 letters in Persian, Urdu and the Indic scripts and build emoji families; between Latin letters,
 spaces and punctuation they are dirt too. U+200B parts words in Thai, Lao, Burmese, Khmer and
-Tibetan and stays there. One mark alone between quotes is what somebody writes about, and stays.
+Tibetan and stays there. Marks between quotes or brackets are what somebody writes about, and stay.
 
 Not touched: carriage returns, soft hyphens, direction marks, line separators, and control characters
 other than NUL. Those stand where text copied out of a PDF had a hyphen or a ligature: without them
@@ -20,7 +20,11 @@ _MARK = re.compile("[\u200b\u200c\u200d\u2060\u2063\ufeff]+")
 # Latin and what is written with it; an end of the text counts as such.
 _PLAIN = re.compile("[\x00-\u024f\u1e00-\u1eff\u2000-\u200a\u2010-\u202f\u2032-\u203a\u20a0-\u20cf\u3000]?")
 _WORDS_WITHOUT_SPACES = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]")
-_QUOTES = {'""', "''", "``", "“”", "‘’", "«»", "[]", "()"}
+# On both sides of marks that a program names: '\u200b\u200c', [\u200b-\u200d], (\u200c|\u200d).
+_OPENING = frozenset("\"'`“‘«[(^-|")
+_CLOSING = frozenset("\"'`”’»])-|")
+_REPEATED = re.compile("([\u200c\u200d])\\1+")
+_NO_JOINER = re.compile("[^\u200c\u200d]")
 
 
 def has_zero_width(text: str) -> bool:
@@ -45,10 +49,11 @@ def _kept(match: re.Match[str]) -> str:
     text, marks = match.string, match[0]
     before = text[match.start() - 1] if match.start() else ""
     after = text[match.end() : match.end() + 1]
-    if len(marks) == 1 and before + after in _QUOTES:
+    if before in _OPENING and after in _CLOSING:
         return marks
-    if marks in "\u200c\u200d" and not (_PLAIN.fullmatch(before) and _PLAIN.fullmatch(after)):
-        return marks
-    if marks == "\u200b" and before and after and _WORDS_WITHOUT_SPACES.match(before + after):
-        return marks
+    joiners = _REPEATED.sub(r"\1", _NO_JOINER.sub("", marks))
+    if joiners and not (_PLAIN.fullmatch(before) and _PLAIN.fullmatch(after)):
+        return joiners
+    if "\u200b" in marks and before and after and _WORDS_WITHOUT_SPACES.match(before + after):
+        return "\u200b"
     return ""
