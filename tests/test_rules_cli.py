@@ -77,7 +77,8 @@ def test_explain_for_machines_has_everything(run: Run, ws: Workspace) -> None:
     (rule,) = found["rules"]
     assert (found["kind"], found["rows"], found["of"]) == ("tasks", 3, "conversations")
     assert (rule["hits"], rule["decides"], rule["unknown"]) == (1, 1, 0)
-    assert rule["examples"] == [{"key": 0, "turn": None, "source": "made up", "text": "beginning: Write a poem"}]
+    text = "beginning: Write a poem; ending: Write a poem"
+    assert rule["examples"] == [{"key": 0, "turn": None, "source": "made up", "text": text}]
     assert rule["cases"]
     assert rule["why"]
 
