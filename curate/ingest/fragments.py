@@ -67,7 +67,9 @@ def join(rows: Iterable[Piece]) -> tuple[list[tuple[int, Conversation]], Counter
             chains.append(_Chain(piece))
     counts: Counter[str] = Counter()
     for chain in chains:
-        counts += chain.counts
+        counts["joined"] += len(chain.head.conversation.joined_rows)
+        counts["overlapping"] += chain.overlapping
+        counts["contained"] += chain.contained
         counts["orphaned"] += chain.head.number > 0 and begins_with_answer(chain.head.conversation)
     found = [(chain.head.row, chain.head.conversation) for chain in chains]
     return sorted(found, key=lambda item: item[0]), counts
@@ -78,7 +80,7 @@ class _Chain:
 
     def __init__(self, head: Piece) -> None:
         self.head = head
-        self.counts: Counter[str] = Counter()
+        self.overlapping = self.contained = 0
 
     @property
     def end(self) -> int:
@@ -93,7 +95,7 @@ class _Chain:
             begin = len(turns) - shared
             return begin >= 0 and turns[begin : begin + len(messages)] == messages[:shared]
         # Numbers alone are weak evidence: any two rows of a numbered set may seem to meet.
-        is_whole = self.head.number == 0 or self.counts["overlapping"] > 0
+        is_whole = self.head.number == 0 or self.overlapping > 0
         both_answer = turns[-1].role == "assistant" == messages[0].role
         return shared == 0 and is_whole and not both_answer and bool(_SHAREGPT_ID.fullmatch(base_of(piece.id) or ""))
 
@@ -102,13 +104,16 @@ class _Chain:
         whole, more = self.head.conversation, piece.conversation
         shared = self.end - piece.number
         messages = more.messages[shared:]
-        self.counts += Counter(joined=1, overlapping=shared > 0 < len(messages), contained=not messages)
+        self.overlapping += shared > 0 < len(messages)
+        self.contained += not messages
         if more.model != whole.model:
             messages = [turn._replace(model=turn.model or more.model) for turn in messages]
         whole.messages += messages
         whole.joined_rows.append(piece.row)
-        whole.edits = sorted({*whole.edits, *more.edits, "joined"})
-        whole.marks = sorted({*whole.marks, *more.marks})
+        if more.edits or "joined" not in whole.edits:
+            whole.edits = sorted({*whole.edits, *more.edits, "joined"})
+        if more.marks:
+            whole.marks = sorted({*whole.marks, *more.marks})
 
 
 def begins_with_answer(conversation: Conversation) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ class Outcome:
     conversations: list[tuple[Conversation, Record]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     split: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
 
 
@@ -94,7 +93,7 @@ def _weigh(outcome: Outcome, group: list[Record | Reject]) -> None:
     outcome.bytes = max(outcome.bytes, sum(map(len, texts)))
     if outcome.bytes > MAX_OUT:
         detail = f"{len(outcome.conversations):,} conversations of {outcome.bytes:,} characters in all"
-        outcome.conversations, outcome.counts, outcome.split = [], Counter(), 0
+        outcome.conversations, outcome.counts, outcome.split = [], {}, 0
         outcome.rejects = [item.reject("too_large", detail) if isinstance(item, Record) else item for item in group]
 
 
@@ -151,7 +150,7 @@ def _join(outcome: Outcome) -> None:
     if len(records) == len(outcome.conversations) == 1:
         ((conversation, record),) = outcome.conversations
         if fragments.number_of(record.value["id"]):
-            outcome.counts["orphaned"] += fragments.begins_with_answer(conversation)
+            outcome.counts["orphaned"] = int(fragments.begins_with_answer(conversation))
         return
     several = len(records) < len(outcome.conversations)
     if several or any(conversation.rank for conversation, _ in outcome.conversations):
@@ -161,4 +160,4 @@ def _join(outcome: Outcome) -> None:
         for conversation, record in outcome.conversations
     )
     outcome.conversations = [(conversation, records[row]) for row, conversation in joined]
-    outcome.counts += counts
+    outcome.counts = counts

@@ -58,7 +58,7 @@ class Shard:
         self.split += outcome.split
         self.bytes += outcome.bytes
         if outcome.counts:
-            self.fragments += outcome.counts
+            self.fragments.update(outcome.counts)
         for conversation, record in outcome.conversations:
             self.conversations.append(conversation)
             self.places.append((source, file, record.row))
