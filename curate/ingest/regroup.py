@@ -54,12 +54,12 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input], *, join
         meeting = (
             pl.concat(frames)
             .sort("source_file", "base", "number", "row")
-            # One more, for a turn that was an advert and is gone.
-            .with_columns(meets=ends + 1 >= pl.col("number"))
+            # Slack: a turn less than was there, for an advert that is gone; or one that must be common.
+            .with_columns(meets=ends + pl.col("slack") >= pl.col("number"))
             .group_by("source_file", "base")
             .agg(
                 pl.len(),
-                pl.col("meets").any(),
+                (pl.col("meets") & (pl.col("number") > 0)).any(),
                 apart=pl.col("row").max() - pl.col("row").min() >= pl.len() + pl.col("joined").sum(),
             )
             .filter(pl.col("meets") & pl.col("apart") & (pl.col("len") <= MOST_PIECES))
@@ -72,16 +72,19 @@ def _pieces(ws: Workspace, shard: int) -> pl.DataFrame:
     """The conversations of a shard whose id is that of a fragment, without their texts."""
     names = ["source_file", "source_row", "source_id", "messages.list.element.role", "joined_rows"]
     rows = cast("pl.DataFrame", pl.from_arrow(pq.ParquetFile(ws.shard("conversations", shard)).read(names)))
+    id_ = pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$")
+    is_sharegpt = id_.str.contains(r"^[A-Za-z0-9_-]{7}$") & ~id_.str.contains(r"^([a-z]+|[0-9]+)$")
     return (
         rows.with_columns(
             row="source_row",
-            base=pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$").hash(),
+            base=id_.hash(),
+            slack=is_sharegpt.cast(pl.Int64) * 2 - 1,
             number=pl.col("source_id").str.extract(r"_([0-9]{1,6})$").cast(pl.Int64),
             turns=pl.col("messages").list.len(),
             joined=pl.col("joined_rows").list.len(),
         )
         .filter(pl.col("base").is_not_null() & ~pl.struct("source_file", "source_row").is_duplicated())
-        .select("source_file", "row", "base", "number", "turns", "joined")
+        .select("source_file", "row", "base", "slack", "number", "turns", "joined")
     )
 
 

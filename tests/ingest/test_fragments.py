@@ -98,6 +98,14 @@ def test_an_advert_in_the_first_fragment_does_not_hide_that_they_meet(tmp_path: 
     assert sorted(len(row["messages"]) for row in rows) == [2, 6]
 
 
+def test_a_dump_that_is_there_twice_is_read_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = [piece("A", 0, 3), piece("A", 2, 6), piece("B", 0, 2)]
+    (tmp_path / "v3.json").write_text(json.dumps(records * 3))
+    result = curate.ingest([tmp_path / "v3.json"], tmp_path / "ws")
+    assert (result.conversations, result.joined) == (6, 3)
+    assert "reading again" not in capsys.readouterr().err
+
+
 def test_a_limit_holds_when_pieces_lie_apart(tmp_path: Path) -> None:
     records = [piece("A", 0, 3), piece("B", 0, 2), piece("A", 2, 6), piece("C", 0, 2)]
     result, _ = read(tmp_path / "v3.json", records, tmp_path / "ws", limit=3)
