@@ -53,14 +53,16 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input], *, join
         ends = (pl.col("number") + pl.col("turns")).shift(1).over("source_file", "base")
         meeting = (
             pl.concat(frames)
-            .sort("source_file", "base", "number", "row")
+            .group_by("source_file", "base", "number", "slack")  # a dump may be there twice
+            .agg(pl.len(), pl.col("turns", "row").max(), pl.col("joined").sum(), first=pl.col("row").min())
+            .sort("source_file", "base", "number")
             # Slack: a turn less than was there, for an advert that is gone; or one that must be common.
             .with_columns(meets=ends + pl.col("slack") >= pl.col("number"))
             .group_by("source_file", "base")
             .agg(
-                pl.len(),
-                (pl.col("meets") & (pl.col("number") > 0)).any(),
-                apart=pl.col("row").max() - pl.col("row").min() >= pl.len() + pl.col("joined").sum(),
+                pl.col("len").sum(),
+                pl.col("meets").any(),
+                apart=pl.col("row").max() - pl.col("first").min() >= pl.col("len").sum() + pl.col("joined").sum(),
             )
             .filter(pl.col("meets") & pl.col("apart") & (pl.col("len") <= MOST_PIECES))
         )
