@@ -84,8 +84,10 @@ def test_a_thread_of_any_depth_is_one_path() -> None:
 def test_a_thread_below_a_deleted_message_is_counted_however_deep() -> None:
     rows = [row(number, number - 1 if number else None, "prompter") for number in range(DEEP)]
     rows[0]["deleted"] = True
-    (error,) = oasst_flat.convert_group(rows)
+    error, *below = oasst_flat.convert_group(rows)
     assert isinstance(error, UnusableError)
+    found = [(result.reason, result.record) for result in below if isinstance(result, UnusableError)]
+    assert found == [("other_branch", number) for number in range(1, DEEP)]
     assert error.detail == f"message '0' was deleted, and so all below it: {DEEP - 1}"
 
 
@@ -135,8 +137,11 @@ def test_the_best_rank_wins_at_every_step() -> None:
         row(5, 3, "assistant"),
         row(6, 3, "assistant", rank=1),
     ]
-    (best,) = oasst_flat.convert_group(rows)
+    best, *others = oasst_flat.convert_group(rows)
     assert isinstance(best, Conversation)
+    left = [(result.reason, result.record) for result in others if isinstance(result, UnusableError)]
+    assert left == [("other_branch", 1), ("other_branch", 4), ("other_branch", 5)]
     assert (said(best), best.rank) == (["0", "2", "3", "6"], 2)
     every = conversations(oasst_flat.convert_group(rows, branches="all"))
+    assert len(every) == len(oasst_flat.convert_group(rows, branches="all"))
     assert [(said(path)[-1], path.rank) for path in every] == [("6", 2), ("4", 3), ("5", None), ("1", 2)]

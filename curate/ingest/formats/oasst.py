@@ -56,7 +56,12 @@ def convert(record: dict[str, Any], *, branches: str = "current") -> list[Conver
 
 
 def conversations(
-    prompt: dict[str, Any], tree_id: Any, state: Any, branches: str, numbers: dict[int, int] | None = None
+    prompt: dict[str, Any],
+    tree_id: Any,
+    state: Any,
+    branches: str,
+    numbers: dict[int, int] | None = None,
+    used: set[int] | None = None,
 ) -> list[Conversation | UnusableError]:
     """The paths through a tree of messages, best first, and what was cut off.
 
@@ -66,6 +71,7 @@ def conversations(
         state: What became of the tree; a tree that moderators stopped is marked `undesirable`.
         branches: "current" for the best path, "all" for every path.
         numbers: The record that a message comes from, by the `id()` of the message; all from one when missing.
+        used: Gains the `id()` of every message that is in one of the conversations.
     """
     cut: list[Conversation | UnusableError] = []
     numbers = numbers or {}
@@ -75,6 +81,12 @@ def conversations(
     ends, beside = _ends(root)
     if not ends:
         return [UnusableError("no_answer", "a prompt without an answer", numbers.get(id(prompt), 0)), *cut]
+    used = set() if used is None else used
+    for end in ends if branches == "all" else ends[:1]:
+        reply: Reply | None = end
+        while reply is not None and id(reply.raw) not in used:
+            used.add(id(reply.raw))
+            reply = reply.parent
     if branches != "all":
         left = ["branches_left"] if len(ends) > 1 else []
         return [_conversation(ends[0], tree_id, state, left), *cut]

@@ -40,7 +40,7 @@ def convert(record: dict[str, Any], *, branches: str = "current") -> list[Conver
 def convert_group(
     records: list[dict[str, Any]], *, branches: str = "current"
 ) -> list[Conversation | UnusableError]:
-    """The paths of the trees that the rows make, and an error for every row that hangs on none."""
+    """The paths of the trees that the rows make, and an error for every row that is on none of them."""
     found: list[Conversation | UnusableError] = []
     numbers: dict[int, int] = {}
     messages: dict[str, dict[str, Any]] = {}
@@ -64,8 +64,9 @@ def convert_group(
             messages[parent]["replies"].append(message)
         else:
             orphans.append(message)
+    used: set[int] = set()
     for root in roots:
-        found += conversations(root, root.get("message_tree_id"), root.get("tree_state"), branches, numbers)
+        found += conversations(root, root.get("message_tree_id"), root.get("tree_state"), branches, numbers, used)
     lost = _below(orphans)
     for name, message in messages.items():
         if id(message) in lost:
@@ -76,6 +77,11 @@ def convert_group(
         if id(message) not in reached:
             detail = f"message {name!r:.60} replies to itself in a circle"
             found.append(UnusableError("cycle", detail, numbers[id(message)]))
+    told = {result.record for result in found if isinstance(result, UnusableError)}
+    for name, message in messages.items():
+        if id(message) not in used and numbers[id(message)] not in told:
+            detail = f"message {name!r:.60} is on no path that is read"
+            found.append(UnusableError("other_branch", detail, numbers[id(message)]))
     return found
 
 
