@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.clean import clean as clean
     from curate.dedup import dedup as dedup
+    from curate.dedup import restore as restore
+    from curate.dedup.explain import explain_duplicate as explain_duplicate
     from curate.errors import CurateError as CurateError
     from curate.export import export as export
     from curate.ingest import ingest as ingest
@@ -38,11 +40,13 @@ _PUBLIC = {
     "Workspace": "curate.workspace",
     "clean": "curate.clean",
     "dedup": "curate.dedup",
+    "explain_duplicate": "curate.dedup.explain",
     "export": "curate.export",
     "funnel": "curate.report.funnel",
     "hist": "curate.report.histogram",
     "ingest": "curate.ingest",
     "label": "curate.label",
+    "restore": "curate.dedup",
     "run": "curate.pipeline",
     "scan": "curate.responses",
     "score": "curate.judge",

@@ -85,6 +85,16 @@ def labels(result: Any, as_json: bool) -> None:
         sys.stdout.writelines(f"{line}\n" for line in render(result.explanation))
 
 
+def duplicate(explanation: Any, as_json: bool) -> None:
+    """Why a text was removed or stays."""
+    if as_json:
+        json(explanation)
+        return
+    from curate.dedup.explain import render
+
+    _lines(lambda width, blocks: render(explanation))
+
+
 def export(result: Any) -> None:
     """What an export wrote, and with which weights."""
     what = "unchanged" if result.unchanged else "written" if result.files else "dry run"

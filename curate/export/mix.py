@@ -100,7 +100,8 @@ def _responses(
             frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
-    frame = frame.join(_masked(workspace, index, policy), on=["key", "turn"], how="left", maintain_order="left")
+    for masking in (_masked(workspace, index, policy), _repeats(workspace, index, policy)):
+        frame = frame.join(masking, on=["key", "turn"], how="left", maintain_order="left")
     rewards = frame["reward"]
     if not rewards.drop_nulls().is_between(0, 1).all():
         raise WorkspaceError("a reward is not between 0 and 1", where=workspace.shard("scores", index))
@@ -130,6 +131,8 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.lit("source_weight"))
         .when(pl.col("flag").is_not_null())
         .then("flagged:" + pl.col("flag"))
+        .when(pl.col("repeats"))
+        .then(pl.lit("repeats"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
         .then(pl.lit("unlabelled"))
         .when(pl.lit(policy.fallback != "coarse") & unscored)
@@ -162,6 +165,23 @@ def _masked(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
     return hits.unique(["key", "turn"], keep="first", maintain_order=True)
 
 
+def _repeats(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
+    """The responses that repeat another's text, with `repeats` true.
+
+    Raises:
+        WorkspaceError: Other conversations were kept when they were found: the text that stays for them may be gone.
+    """
+    if "repeats" not in policy.tables:
+        return pl.DataFrame(schema={"key": pl.UInt64, "turn": pl.Int32, "repeats": pl.Boolean})
+    if workspace.stamp("repeats", index).get("after") != workspace.stamp("duplicates", index).get("fingerprint"):
+        raise WorkspaceError(
+            "the repeated responses were found before other conversations were removed",
+            where=workspace.shard("repeats", index),
+            hint="run `curate dedup --unit responses` again",
+        )
+    return workspace.read("repeats", index, ["key", "turn"]).with_columns(repeats=pl.lit(True))
+
+
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations with `flags` (rules that fired) and `duplicate` (a kept conversation has it already)."""
     flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
@@ -189,7 +209,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
         trained=pl.col("masked").is_null().any(),
-        flagged=pl.col("masked").filter(pl.col("flag").is_not_null()).first(),
+        masked=pl.col("masked").filter(pl.col("flag").is_not_null() | pl.col("repeats")).first(),
     )
     flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
     reason = (
@@ -204,7 +224,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .when(pl.lit(policy.fallback == "drop") & pl.col("unscored"))
         .then(pl.lit("unscored"))
         .when(~pl.col("trained"))
-        .then(pl.coalesce("flagged", pl.lit("zero_weight")))
+        .then(pl.coalesce("masked", pl.lit("zero_weight")))
     )
     return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
 

@@ -106,6 +106,7 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
     without = {
         "flags": "nothing is dropped for dirt; `curate clean` finds it",
         "duplicates": "duplicates are kept; `curate dedup` finds them",
+        "repeats": None,
         "labels": "every response is of unknown class; `curate label` labels them",
         "tasks": None,
         "scores": None,
