@@ -118,7 +118,7 @@ READING = [
     (("ingest", "dump.json"), {"files", "known", "conversations", "rejects", "truncated"}),
     (("clean",), {"conversations", "flagged", "rules"}),
     (("label",), {"responses", "classes", "rules"}),
-    (("dedup",), {"conversations", "kept", "exact", "near", "clusters"}),
+    (("dedup",), {"texts", "kept", "exact", "prefix", "near", "clusters"}),
     (("score",), {"judge", "rubric", "statuses", "defects", "note"}),
     (("score", "--dry-run"), {"estimate"}),
     (("hist",), {"column", "by", "bins", "groups", "judges"}),

@@ -42,7 +42,7 @@ class DedupResult:
         clusters: Groups of two or more linked texts.
         candidates: Texts that share a band with another.
         verified: Pairs whose true similarity was computed.
-        limited: Texts in crowded bands that were not compared with everyone.
+        limited: Texts that stay and were not compared with everyone in crowded bands.
         restored: Texts that stay because their removal was taken back by hand.
     """
 

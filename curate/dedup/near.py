@@ -47,7 +47,7 @@ class Found:
         similarities: True Jaccard similarity to that row; 1 where that row contains it.
         links: Pairs of a removed row and a kept one that is similar enough, the keeper among them (pairs x 2).
         verified: Pairs whose true similarity was computed.
-        limited: Rows whose candidates were cut to the limits above: a duplicate of theirs may stay.
+        limited: Per row, whether its candidates were cut to the limits: a duplicate of its may stay.
     """
 
     by: NDArray[np.int64]
@@ -55,7 +55,7 @@ class Found:
     similarities: NDArray[np.float32]
     links: NDArray[np.int64]
     verified: int
-    limited: int
+    limited: NDArray[np.bool_]
 
 
 def search(
@@ -96,7 +96,8 @@ def search(
     fill = np.zeros(buckets.count, np.int32)
     following, members = np.empty(len(buckets.numbers), np.int64), np.empty(len(buckets.numbers), np.int64)
     stamps, shares = np.full(len(buckets.rows), -1, np.int64), np.zeros(len(buckets.rows), np.int64)
-    links, counts = [np.empty((0, 2), np.int64)], np.zeros(3, np.int64)
+    links, counts, limited = [np.empty((0, 2), np.int64)], np.zeros(2, np.int64), np.zeros(len(rank), np.bool_)
+    limited[pairs.limited] = True
     for first in range(0, len(rows), STRETCH):
         some = slice(first, first + STRETCH)
         links.append(
@@ -104,12 +105,12 @@ def search(
                 rows[some], places[some], longer[0][some], longer[1][some], long,
                 buckets.rows, buckets.starts, buckets.numbers, standing, sets.hashes, sets.starts,
                 heads, fill, following, members, stamps, shares,
-                stays, threshold, BUCKET_LIMIT, CANDIDATE_LIMIT, by, kinds, similarities, counts,
+                stays, threshold, BUCKET_LIMIT, CANDIDATE_LIMIT, by, kinds, similarities, counts, limited,
             )
         )  # fmt: skip
         sets.forget()
         advance(len(rows[some]))
-    return Found(by, kinds, similarities, np.concatenate(links), int(counts[1]), int(counts[2]) + pairs.limited)
+    return Found(by, kinds, similarities, np.concatenate(links), int(counts[1]), limited)
 
 
 @compiled
@@ -139,10 +140,11 @@ def _search(
     kinds: NDArray[np.uint8],
     similarities: NDArray[np.float32],
     counts: Integers,
+    limited: NDArray[np.bool_],
 ) -> Integers:
-    """Decide a stretch of rows, best first; `heads` to `counts` carry over to the next stretch.
+    """Decide a stretch of rows, best first; `heads` to `limited` carry over to the next stretch.
 
-    `counts` are the entries of the linked lists, the pairs verified and the rows limited. Places are
+    `counts` are the entries of the linked lists and the pairs verified. Places are
     positions in `bucket_rows`; `standing` is the rank of each.
     """
     links, linked = np.empty((rows.size * candidate_limit, 2), np.int64), 0
@@ -162,7 +164,7 @@ def _search(
         if size < FEWEST_SHINGLES:
             continue
         own = hashes[set_starts[place] : set_starts[place + 1]]
-        limited, found = False, 0
+        found = 0
         for at in range(bucket_starts[place], bucket_starts[place + 1]):
             entry = heads[bucket_numbers[at]]
             while entry >= 0:
@@ -177,7 +179,7 @@ def _search(
                 shares[other] += 1
                 entry = following[entry]
         if found > candidate_limit:
-            limited = True
+            limited[row] = True
             # Those that share the most bands, of them those that deserve to stay the most.
             order = np.argsort(standing[candidates[:found]] - (shares[candidates[:found]] << 40))
             candidates[:candidate_limit] = candidates[order[:candidate_limit]]
@@ -201,11 +203,10 @@ def _search(
             for at in range(bucket_starts[place], bucket_starts[place + 1]):
                 bucket = bucket_numbers[at]
                 if fill[bucket] >= bucket_limit:
-                    limited = True
+                    limited[row] = True
                     continue
                 members[counts[0]], following[counts[0]] = place, heads[bucket]
                 heads[bucket] = counts[0]
                 counts[0] += 1
                 fill[bucket] += 1
-        counts[2] += limited
     return links[:linked].copy()

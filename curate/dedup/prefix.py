@@ -35,7 +35,7 @@ class Pairs:
 
     short: NDArray[np.int64]
     long: NDArray[np.int64]
-    limited: int
+    limited: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Beginnings:
     short: NDArray[np.int64]
     long: NDArray[np.int64]
     known: NDArray[np.bool_]
-    limited: int
+    limited: NDArray[np.int64]
 
     def confirmed(self, corpus: Corpus, digests: NDArray[np.uint64]) -> Pairs:
         """The pairs in which the longer one has all of the shorter.
@@ -89,7 +89,7 @@ def starting_with(
     known = np.arange(len(short)) < len(continued[0])
     longer = others.tokens[long] > corpus.tokens[short]
     _, first = np.unique(np.c_[short, long][longer], axis=0, return_index=True)
-    limited = len(np.union1d(continued[2], cut[2]))
+    limited = np.union1d(continued[2], cut[2])
     return Beginnings(short[longer][first], long[longer][first], known[longer][first], limited)
 
 

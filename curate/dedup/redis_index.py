@@ -109,7 +109,7 @@ class RedisIndex:
             np.array(similarity, np.float32),
             np.array(key, np.uint64),
             np.array(turn, np.int32),
-            limited,
+            np.array(limited, np.int64),
         )
 
     def _equal(
@@ -123,9 +123,9 @@ class RedisIndex:
                     found.append((row, 1.0, _place(others[0])))
         return found
 
-    def _sharing_a_band(self, query: Query, rows: NDArray[np.int64]) -> tuple[dict[int, list[bytes]], int]:
+    def _sharing_a_band(self, query: Query, rows: NDArray[np.int64]) -> tuple[dict[int, list[bytes]], list[int]]:
         """Texts of the index that share a band with each row, and rows with more than are compared."""
-        lsh, values, found, limited = self._lsh(), self._parameters["values"], {}, 0
+        lsh, values, found, limited = self._lsh(), self._parameters["values"], {}, []
         for numbers, signatures in _signatures(query.ws, query.unit, query.corpus, rows):
             for some in _pieces(len(numbers)):
                 shares: list[Counter[bytes]] = [Counter() for _ in numbers[some]]
@@ -138,7 +138,7 @@ class RedisIndex:
                     if share:
                         others = sorted(share, key=lambda other: (-share[other], other))
                         found[row] = others[:CANDIDATE_LIMIT]
-                        limited += len(others) > CANDIDATE_LIMIT
+                        limited += [row] if len(others) > CANDIDATE_LIMIT else []
         return found, limited
 
     def _similar(

@@ -67,7 +67,7 @@ class Elsewhere:
         similarities: To the text there.
         keys: Its conversation.
         turns: The response that it is; -1 = not a single response.
-        limited: Texts that were not compared with all candidates.
+        limited: Whether it was not compared with all candidates.
     """
 
     names: tuple[str, ...]
@@ -76,7 +76,7 @@ class Elsewhere:
     similarities: NDArray[np.float32]
     keys: NDArray[np.uint64]
     turns: NDArray[np.int32]
-    limited: int = 0
+    limited: NDArray[np.bool_]
 
     @property
     def has(self) -> NDArray[np.bool_]:
@@ -103,14 +103,14 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class Matches:
-    """Rows that another set has, each once; the other attributes are those of `Elsewhere`."""
+    """Rows that another set has, each once, as `Elsewhere` has them; and rows that are `limited`."""
 
     rows: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     similarities: NDArray[np.float32]
     keys: NDArray[np.uint64]
     turns: NDArray[np.int32]
-    limited: int = 0
+    limited: NDArray[np.int64]
 
 
 def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
@@ -123,6 +123,7 @@ def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
         np.ones(size, np.float32),
         np.zeros(size, np.uint64),
         np.full(size, -1, np.int32),
+        np.zeros(size, np.bool_),
     )
     for number, reference in enumerate(references):
         matches = reference.look_up(query)
@@ -131,7 +132,7 @@ def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
         found.sets[new], found.kinds[new] = number, matches.kinds[own]
         found.similarities[new] = matches.similarities[own]
         found.keys[new], found.turns[new] = matches.keys[own], matches.turns[own]
-        found.limited += matches.limited
+        found.limited[matches.limited] = True
     return found
 
 
@@ -197,7 +198,7 @@ def _equal(own: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> NDArray[np.in
 
 def _sharing_a_band(
     corpus: Corpus, rows: NDArray[np.int64], other: Corpus, others: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of a text and another set's that share a band, ascending; and texts with more than are compared."""
     pairs = np.empty((0, 3), np.int64)
     for own_keys, other_keys in zip(corpus.band_keys(), other.band_keys(), strict=True):
@@ -216,7 +217,7 @@ def _sharing_a_band(
     starts = np.flatnonzero(np.r_[True, pairs[1:, 0] != pairs[:-1, 0]]) if len(pairs) else np.empty(0, np.int64)
     sizes = np.diff(np.r_[starts, len(pairs)])
     place = np.arange(len(pairs)) - np.repeat(starts, sizes)
-    return pairs[place < CANDIDATE_LIMIT, :2], int((sizes > CANDIDATE_LIMIT).sum())
+    return pairs[place < CANDIDATE_LIMIT, :2], pairs[starts[sizes > CANDIDATE_LIMIT], 0]
 
 
 def _summed(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

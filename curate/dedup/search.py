@@ -11,7 +11,7 @@ from curate.dedup import DedupResult, near, policy, prefix, verdicts
 from curate.dedup.corpus import load
 from curate.dedup.exact import keepers
 from curate.dedup.kept import in_kept_conversations
-from curate.dedup.kinds import EXACT, NEAR, PREFIX
+from curate.dedup.kinds import EXACT, KEPT, NEAR, PREFIX
 from curate.dedup.lsh import bands, buckets
 from curate.dedup.minhash import SHORT, SHORT_WIDTH, WIDTH
 from curate.dedup.reference import Query
@@ -98,7 +98,7 @@ def search(
         clusters=int((np.bincount(decided.clusters) > 1).sum()),
         candidates=len(shared.rows),
         verified=found.verified,
-        limited=found.limited + elsewhere.limited,
+        limited=int(((found.limited | elsewhere.limited) & (decided.kinds == KEPT)).sum()),
         restored=int(stays.sum()),
     )
     return result, decided, corpus
