@@ -8,6 +8,7 @@ costs no more than the few of them that stay. A text goes only for a kept one th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,7 +135,7 @@ def _decide(found: Found, kept: NDArray[np.bool_], pairs: Pairs, agree: Callable
     """Take the rows of a block in order; the other row of each pair is decided by then."""
     rows, others, cosines = pairs
     names, starts = np.unique(rows, return_index=True)
-    for row, start, end in zip(names.tolist(), starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+    for row, (start, end) in zip(names.tolist(), pairwise([*starts.tolist(), len(rows)]), strict=True):
         stay = start + np.flatnonzero(kept[others[start:end]])
         for place in stay[:CLOSEST]:
             if agree(row, int(others[place])):

@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # A capital within a sentence; the first word has one anyway, and so has "I".
 _NAME = re.compile(r"(?<![.!?:\n\"“(] )(?<!^)(?<![\"“(*\n])\b(?!I\b)[A-Z][^\W_]*[+#]*")
 
+_QUOTE = re.compile(r"[\"“]([^\"“”\n]+)[\"”]")
+
 _CARDINALS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _NUMBERS = {word: str(value) for value, word in enumerate(_CARDINALS.split(), start=2)} | {
@@ -64,8 +66,12 @@ class Text:
 
     @cached_property
     def names(self) -> set[str]:
-        """Words with a capital within a sentence, in lower case: Paris, Python, JSON."""
-        return {name.lower() for name in _NAME.findall(self.text)}
+        """Words with a capital within a sentence and words in quotes, in lower case: Paris, Python, JSON."""
+        named = [
+            *_NAME.findall(self.text),
+            *(word for part in _QUOTE.findall(self.text) for word in _WORD.findall(part)),
+        ]
+        return {name.lower() for name in named}
 
     @property
     def short(self) -> bool:

@@ -165,5 +165,6 @@ class _Vectors:
             self._vectors[new] = made
             self._known[new] = True
         assert self._vectors is not None
-        vectors = self._vectors[rows].astype(np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors: NDArray[np.float32] = self._vectors[rows].astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors

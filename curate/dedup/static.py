@@ -71,9 +71,11 @@ def _weights(chunks: list[list[list[int]]], size: int) -> NDArray[np.float32]:
             np.add.at(counts, ids, 1)
     zipf = 1 / np.arange(1, size + 1)
     share = (counts + PRIOR * zipf / zipf.sum()) / (counts.sum() + PRIOR)
-    return (A / (A + share)).astype(np.float32)
+    weights: NDArray[np.float32] = (A / (A + share)).astype(np.float32)
+    return weights
 
 
 def _means(chunk: list[list[int]], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    found = np.stack([rows[ids].sum(0) for ids in chunk]).astype(np.float32)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9).astype(np.float32)
+    found: NDArray[np.float32] = np.stack([rows[ids].sum(0) for ids in chunk])
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-9))
+    return found
