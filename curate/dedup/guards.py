@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 
 FEWEST_WORDS = 4  # "continue", "thanks a lot": said everywhere, about anything
@@ -42,6 +43,8 @@ _SIDES = {
     for word in words.split()
 }
 _ALIKE = 0.7  # share of common words from which on their order tells who does what to whom
+_SWAPPED = 2  # so many words exchanged in the same sentence make it another: a formal email, a funny email
+_SPELLING = 0.75  # likeness of two spellings of a word, or two forms of it
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,17 @@ class Text:
 
 
 def agree(left: Text, right: Text) -> bool:
-    """Whether each knows the other's names, and common words stand in the same order where little else differs."""
+    """Whether each knows the other's names, no word was exchanged for another, and the order is the same.
+
+    Exchange counts where all else is equal, order where little else differs.
+    """
     ours, theirs = set(left.words), set(right.words)
     if not (left.names <= theirs and right.names <= ours):
         return False
+    if len(left.words) == len(right.words):
+        swapped = [pair for pair in zip(left.words, right.words, strict=True) if pair[0] != pair[1]]
+        if len(swapped) <= _SWAPPED and any(SequenceMatcher(None, *pair).ratio() < _SPELLING for pair in swapped):
+            return False
     common = ours & theirs
     if len(common) < _ALIKE * len(ours | theirs):
         return True

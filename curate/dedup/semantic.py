@@ -83,16 +83,16 @@ def search(
     # Equal texts are one: the best of them speaks for all.
     speaker: dict[str, int] = {}
     spoken_for = np.full(len(texts), -1, np.int64)
-    read: dict[str, Text] = {}
+    unfit: dict[str, str | None] = {}
     for row in np.argsort(rank, kind="stable").tolist():
         words = " ".join(texts[row].split())
-        if words not in read:
-            read[words] = Text(words)
-        if reason := _unfit(read[words]):
+        if words not in unfit:
+            unfit[words] = _unfit(Text(words))
+        if reason := unfit[words]:
             left_out[reason] += 1
         else:
             spoken_for[row] = speaker.setdefault(words, row)
-    fitting = [read[words] for words in speaker]
+    fitting = [Text(words) for words in speaker]
     rows = np.array(list(speaker.values()), np.int64)
     found = anchored.Found(np.empty(0, np.int64), np.empty(0, np.float32))
     embedded = 0

@@ -30,6 +30,8 @@ def replaceable(left: str, right: str) -> bool:
         ("Convert Celsius to Fahrenheit.", "Convert Fahrenheit to Celsius."),
         ("How does smoking affect sleep?", "How does sleep affect smoking?"),
         ("how to convert pdf to word", "how to convert word to pdf"),
+        ("Write a formal email to a client.", "Write a funny email to a client."),
+        ("how do i sort a list in python", "how do i sort a list in java"),
     ],
 )
 def test_these_ask_for_unlike_things(left: str, right: str):
@@ -43,6 +45,7 @@ def test_these_ask_for_unlike_things(left: str, right: str):
         ("What are the cons of nuclear power?", "List disadvantages of nuclear power."),
         ("How do I install Docker on Ubuntu?", "steps to install docker on an ubuntu machine"),
         ("What Is Machine Learning Good For?", "what is machine learning good for"),
+        ("Write a python function for prime numbers", "write a pyhton function for prime number"),
         ("Could you, and I ask nicely, tell a joke?", "tell a joke, could you"),
     ],
 )
