@@ -30,7 +30,7 @@ PAIRS = Path(__file__).with_name("semantic_pairs.jsonl")
 GUARDS = {
     "no guard": lambda left, right: True,
     "numbers, opposites": lambda left, right: left.key == right.key,
-    "names, order": agree,
+    "names, order, exchange": agree,
     "all": lambda left, right: left.key == right.key and agree(left, right),
 }
 

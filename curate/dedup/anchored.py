@@ -119,7 +119,8 @@ def _verified(
 
 def _joined(left: Pairs, right: Pairs) -> Pairs:
     """Both, by row and then the closest first, of equally close ones the better."""
-    row, other, cosine = (np.concatenate(part) for part in zip(left, right, strict=True))
+    row, other = np.concatenate([left[0], right[0]]), np.concatenate([left[1], right[1]])
+    cosine = np.concatenate([left[2], right[2]])
     order = np.lexsort([other, -cosine, row])
     return row[order], other[order], cosine[order]
 

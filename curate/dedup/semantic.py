@@ -14,6 +14,7 @@ import numpy as np
 from curate.dedup import anchored, static
 from curate.dedup.guards import Text, agree
 from curate.embedding import CHARS, cached
+from curate.errors import CurateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,8 +77,10 @@ def search(
         advance: Told how many texts are done, of all.
 
     Raises:
-        CurateError: The model cannot be loaded, or has no tokens.
+        CurateError: The threshold is not above 0 and up to 1, or the model cannot be loaded or has no tokens.
     """
+    if not 0 < threshold <= 1:
+        raise CurateError(f"a cosine of {threshold} is no threshold", hint="above 0, up to 1; 0.9 is the default")
     by, cosine = np.full(len(texts), -1, np.int64), np.full(len(texts), np.nan, np.float32)
     left_out = {"short": 0, "long": 0, "foreign": 0}
     # Equal texts are one: the best of them speaks for all.

@@ -110,6 +110,14 @@ def test_no_text_and_no_fitting_text_give_nothing(find: Callable[..., semantic.S
     assert find("", "hi", "thanks").by.tolist() == [-1] * 3
 
 
+@pytest.mark.parametrize("threshold", [0.0, -0.1, 1.01, float("nan")])
+def test_a_threshold_that_no_cosine_can_meet_or_miss_is_an_error(
+    find: Callable[..., semantic.Similar], threshold: float
+):
+    with pytest.raises(CurateError, match="no threshold"):
+        find(CAPITAL, AGAIN, threshold=threshold)
+
+
 def test_cheap_vectors_of_equal_words_in_another_order_are_equal(embedder: embedding.Embedder):
     vectors, whole = static.vectors(["a dog bit the man", "the man bit a dog", "stock prices fell", ""], embedder)
     lengths = np.linalg.norm(vectors, axis=1)
