@@ -141,7 +141,7 @@ def cascade(texts: list[str], embedder: Embedder, store: Path, options: argparse
     right, left = np.nonzero(similar.T)
     looks = [Text(text) for text in texts]
     true = np.array([GUARDS["all"](looks[a], looks[b]) for a, b in zip(left, right, strict=True)], bool)
-    likely = (rough[left] * rough[right]).sum(1) >= threshold - semantic.SLACK
+    likely = (rough[left] * rough[right]).sum(1) >= semantic.likely(threshold)
     print(f"\n{len(texts):,} different prompts, threshold {threshold}")
     print(f"  pairs that the model finds similar {len(left):,}, that agree too {true.sum():,}")
     print(f"  of them proposed {likely.mean():.4f}, of those that agree {likely[true].mean():.4f}")

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 VERSION = 1  # rises when the same texts and threshold give another result
 THRESHOLD = 0.9  # `benchmarks/semantic.py` says why
-# Cheap vectors are so much less alike, at most, in 99 of 100 pairs that the model finds similar.
-SLACK = 0.2
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def search(
             rough[order],
             exact,
             groups[order],
-            likely=threshold - SLACK,
+            likely=likely(threshold),
             threshold=threshold,
             agree=lambda left, right: agree(ordered[left], ordered[right]),
             advance=advance,
@@ -134,6 +132,15 @@ def search(
     best = spoken_for[copy]
     by[copy], cosine[copy] = np.where(by[best] >= 0, by[best], best), np.where(by[best] >= 0, cosine[best], 1)
     return Similar(by, cosine, found.proposed, found.verified, found.limited, embedded, **left_out)
+
+
+def likely(threshold: float) -> float:
+    """The cosine of cheap vectors from which on a pair is verified.
+
+    A line through what 99 of 100 pairs have that the model finds similar and that agree, among 16,000 prompts of a
+    ShareGPT dump: 0.5 at a threshold of 0.85, where 83 % of all prompts have such a partner, 0.7 at 0.9, where 21 % have.
+    """
+    return min(threshold - 0.2, 4 * threshold - 2.9)
 
 
 def _unfit(text: Text) -> str | None:
