@@ -77,17 +77,16 @@ def labelled(pairs: pl.DataFrame) -> None:
     latin = latin != "Chinese"
     for held_out, name in ((False, "chosen on"), (True, "held out")):
         part = latin & (pairs["held_out"].to_numpy() == held_out)
-        right, wrong = cosine[part & same], cosine[part & ~same]
-        area = (right[:, None] > wrong).mean() + (right[:, None] == wrong).mean() / 2
-        print(f"\n{name}: {len(right)} pairs that ask for the same, {len(wrong)} that do not; AUC {area:.3f}")
+        wanted = int((part & same).sum())
+        print(f"\n{name}: {wanted} pairs that ask for the same, {int((part & ~same).sum())} that do not")
         for guard, holds in GUARDS.items():
             passes = np.array([holds(*both) for both in zip(texts["left"], texts["right"], strict=True)]) & part
             print(f"  {guard}: AUC {auc(np.where(passes, cosine, -1)[part], same[part]):.3f}")
             for threshold in (0.8, 0.85, 0.88, 0.9, 0.92, 0.95):
                 flagged = passes & (cosine >= threshold)
                 hits = int((flagged & same).sum())
-                precision, recall = hits / max(1, flagged.sum()), hits / len(right)
-                f1 = 2 * hits / (flagged.sum() + len(right))
+                precision, recall = hits / max(1, flagged.sum()), hits / wanted
+                f1 = 2 * hits / (flagged.sum() + wanted)
                 print(f"    {threshold:.2f}  precision {precision:.3f}  recall {recall:.3f}  F1 {f1:.3f}")
     shown = pairs.with_row_index().filter(~pl.col("same") & (pl.col("cosine") >= semantic.THRESHOLD))
     print(f"\nunlike pairs at {semantic.THRESHOLD} or more that the guards let pass:")
@@ -97,6 +96,7 @@ def labelled(pairs: pl.DataFrame) -> None:
 
 
 def auc(score: np.ndarray, same: np.ndarray) -> float:
+    """How often a pair that asks for the same scores higher than one that does not."""
     right, wrong = score[same], score[~same]
     return float((right[:, None] > wrong).mean() + (right[:, None] == wrong).mean() / 2)
 

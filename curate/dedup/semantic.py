@@ -138,7 +138,8 @@ def likely(threshold: float) -> float:
     """The cosine of cheap vectors from which on a pair is verified.
 
     A line through what 99 of 100 pairs have that the model finds similar and that agree, among 16,000 prompts of a
-    ShareGPT dump: 0.5 at a threshold of 0.85, where 83 % of all prompts have such a partner, 0.7 at 0.9, where 21 % have.
+    ShareGPT dump: 0.5 at a threshold of 0.85, where 83 % of all prompts have such a partner, and 0.7 at 0.9, where
+    21 % have.
     """
     return min(threshold - 0.2, 4 * threshold - 2.9)
 
