@@ -49,14 +49,19 @@ class Embedder:
         self._model = None if (folder := _folder(name)) else _load(name)
         self.id = f"{Path(name).name}:{_of_files(folder) if folder else _of_weights(self._model)}"
 
+    @property
+    def model(self) -> Any:
+        """The SentenceTransformer, loaded now if it was not yet."""
+        self._model = self._model or _load(self._name)
+        return self._model
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One row of length 1 per text, rounded to what float16 can hold; at least one text."""
-        self._model = self._model or _load(self._name)
         # Of one length together, so that little of a batch is padding.
         order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i]))
         sorted_texts = [texts[i][:CHARS] for i in order]
         options: dict[str, Any] = {"batch_size": BATCH, "normalize_embeddings": True, "show_progress_bar": False}
-        found = np.asarray(self._model.encode(sorted_texts, **options), np.float32)
+        found = np.asarray(self.model.encode(sorted_texts, **options), np.float32)
         vectors = np.empty_like(found)
         vectors[order] = found
         return vectors.astype(np.float16).astype(np.float32)
