@@ -24,6 +24,11 @@ def dedup(
     index: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Put what stays into this index: a folder, or redis://.")
     ] = None,
+    semantic: Annotated[
+        str, typer.Option(help="Prompts that ask for the same in other words: off, flag, or remove; needs an extra.")
+    ] = "off",
+    cosine: Annotated[float, typer.Option(help="Cosine from which on they do, above 0, up to 1.")] = 0.9,
+    embedder: Annotated[str | None, typer.Option(help="The model: a folder, or a name on the hub.")] = None,
     explain: Annotated[
         str | None, typer.Option(metavar="KEY[:TURN]", help="Show why a conversation or response was removed.")
     ] = None,
@@ -54,11 +59,15 @@ def dedup(
             policy=policy,
             against=against or (),
             index=index,
+            semantic=semantic,
+            cosine=cosine,
+            embedder=embedder,
             quiet=quiet,
         )
-    counts = {"responses" if result.unit == "responses" else "conversations": result.texts}
+    counts: dict[str, object] = {"responses" if result.unit == "responses" else "conversations": result.texts}
     counts |= {name: getattr(result, name) for name in ("kept", "exact", "prefix", "near", "clusters")}
-    counts |= {name: getattr(result, name) for name in ("against", "restored", "limited") if getattr(result, name)}
+    more = ("similar", "semantic", "left_out", "against", "restored", "limited")
+    counts |= {name.replace("_", " "): getattr(result, name) for name in more if getattr(result, name)}
     output.facts(result, json, counts)
 
 

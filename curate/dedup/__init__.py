@@ -6,7 +6,7 @@ it duplicates. A text is a whole conversation, its prompts, or one long response
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from curate.console import Talk
@@ -37,6 +37,7 @@ class DedupResult:
         exact: Those that go, equal to one that stays.
         prefix: Those that go, contained in one that stays.
         near: Those that go, similar enough to one that stays.
+        semantic: Those that go, and whose copies go, because one that stays means the same.
         against: How many of these go for another set's text.
         copies: Texts equal to a better one, even where both went for a third.
         clusters: Groups of two or more linked texts.
@@ -44,6 +45,8 @@ class DedupResult:
         verified: Pairs whose true similarity was computed.
         limited: Texts that stay and were not compared with everyone in crowded bands.
         restored: Texts that stay because their removal was taken back by hand.
+        similar: Texts that mean the same as a better one; they stay unless `semantic` is `remove`.
+        left_out: Texts whose meaning was not compared, by reason: short, long, foreign.
     """
 
     unit: str
@@ -52,6 +55,7 @@ class DedupResult:
     exact: int
     prefix: int
     near: int
+    semantic: int
     against: int
     copies: int
     clusters: int
@@ -59,6 +63,8 @@ class DedupResult:
     verified: int
     limited: int
     restored: int
+    similar: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,9 @@ class Options:
     by_reward: bool
     policy: str
     against: tuple[str, ...]
+    semantic: str
+    cosine: float
+    embedder: str | None
 
 
 def dedup(
@@ -83,6 +92,9 @@ def dedup(
     policy: str = "keep.toml",
     against: Sequence[str | Path] = (),
     index: str | Path | None = None,
+    semantic: str = "off",
+    cosine: float = 0.9,
+    embedder: str | None = None,
     quiet: bool = False,
 ) -> DedupResult:
     """Find the duplicates and fill the table `duplicates` (of responses: `repeats`).
@@ -100,24 +112,30 @@ def dedup(
         policy: Path or name of the rule file that says which copy stays.
         against: Workspaces, folders of an index, or `redis://` addresses, whose texts always stay.
         index: Folder, or `redis://` address, of an index that what is kept is put into.
+        semantic: `flag` texts that mean the same as a better one, `remove` them, or `off`. Needs the extra `semantic`.
+        cosine: Cosine of sentence embeddings from which on two texts mean the same.
+        embedder: Folder, or name, of a sentence-transformers model; None = all-MiniLM-L6-v2.
         quiet: Say nothing but warnings.
 
     Raises:
         RuleError: The policy has mistakes.
+        MissingExtraError: Meaning or Redis is asked for and not installed.
         WorkspaceError: Not a workspace, no scores though `by_reward` needs them, or no room on the disk.
         CurateError: A unit, threshold or number of permutations that makes no sense, or another set that cannot be
             compared with.
     """
+    from curate.dedup import meaning, references
     from curate.dedup import policy as policies
-    from curate.dedup import references
     from curate.dedup.texts import check_unit
 
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
     # Tells nonsense before any work; how many conversations there are matters later.
     check_unit(unit)
     bands_for(threshold, num_perm, 0)
+    meaning.check(semantic, cosine)
     keep = policies.load(policy)
-    options = Options(unit, threshold, num_perm, by_reward, policy, tuple(str(path) for path in against))
+    sets = tuple(str(path) for path in against)
+    options = Options(unit, threshold, num_perm, by_reward, policy, sets, semantic, cosine, embedder)
     with ws.lock():
         into = references.writer(str(index), ws, options) if index is not None else None
         result = run(ws, options, keep, talk)
@@ -169,24 +187,29 @@ def run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResul
 
 def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:
     from curate.dedup import by_hand, references
+    from curate.dedup import semantic as meaning
     from curate.dedup.search import search
     from curate.dedup.signing import TABLE_OF, sign
+    from curate.embedding import DEFAULT, Embedder
 
     stage = "dedup" if options.unit != "responses" else "dedup_responses"
     table = "duplicates" if options.unit != "responses" else "repeats"
     shards = ws.shards("conversations")
     others = references.open_all(ws, options)
+    embedder = Embedder(options.embedder or DEFAULT) if options.semantic != "off" else None
     total = ws.rows("conversations")
     with talk.progress("signatures", total, "conversations") as advance:
         sign(ws, options.unit, options.num_perm, advance)
-    wanted = _fingerprint(ws, keep, options, TABLE_OF[options.unit], [other.stamp() for other in others], talk)
+    more: list[object] = [other.stamp() for other in others]
+    more += [options.semantic, options.cosine, embedder.id, meaning.VERSION] if embedder else []
+    wanted = _fingerprint(ws, keep, options, TABLE_OF[options.unit], more, talk)
     entry = ws.manifest.get("stages", {}).get(stage, {})
     if entry.get("fingerprint") == wanted and all(
         ws.stamp(table, index).get("fingerprint") == wanted for index in shards
     ):
         talk.say("duplicates: nothing has changed")
         return DedupResult(**entry["counts"])
-    result, verdicts, corpus = search(ws, options, keep, others, by_hand.keys(ws), talk)
+    result, verdicts, corpus = search(ws, options, keep, others, by_hand.keys(ws), embedder, talk)
     rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
     for index, first, end in corpus.shards:
         ws.write(table, index, rows(first, end), {"fingerprint": wanted, **_basis(ws, table, index)})
@@ -214,12 +237,15 @@ def _tell(result: DedupResult, talk: Talk) -> None:
         f"{result.texts:,} {name}: {result.exact:,} exact, {result.prefix:,} contained and {result.near:,} near "
         f"duplicates, {result.kept:,} stay"
     )
+    if result.similar:
+        state = f", {result.semantic:,} with their copies go" if result.semantic else ""
+        talk.say(f"{result.similar:,} mean the same as a better one{state}")
 
 
 
 
 def _fingerprint(
-    ws: Workspace, keep: Policy, options: Options, signatures: str, others: list[object], talk: Talk
+    ws: Workspace, keep: Policy, options: Options, signatures: str, more: list[object], talk: Talk
 ) -> str:
     """Everything the result depends on.
 
@@ -245,4 +271,4 @@ def _fingerprint(
     inputs += ["duplicates"] if options.unit == "responses" else []
     stamps = {name: [ws.stamp(name, index).get("fingerprint") for index in shards] for name in inputs}
     chosen = [options.unit, options.threshold, options.num_perm, options.by_reward]
-    return fingerprint(VERSION, chosen, keep.order, keep.classes, keep.incomplete, others, stamps)
+    return fingerprint(VERSION, chosen, keep.order, keep.classes, keep.incomplete, more, stamps)

@@ -75,8 +75,8 @@ def load(paths: list[tuple[int, Path]], file: IO[bytes], bands: tuple[int, int])
     """
     count, values = bands
     parts: list[tuple[NDArray[Any], ...]] = [
-        (np.empty(0, np.uint64), np.empty(0, np.int32), np.empty((0, 2), np.uint64), np.empty(0, np.int64))
-        + (np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.int64))
+        (np.empty(0, np.uint64), np.empty(0, np.int32), np.empty((0, 2), np.uint64), *[np.empty(0, np.int64)] * 2)
+        + (np.empty(0, np.uint64), np.empty(0, np.int64))
     ]
     shards, blocks, rows = [], [], 0
     for index, path in paths:

@@ -169,7 +169,8 @@ def _compare(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> tuple[f
     return minhash.jaccard(one, two, 0.0), float(np.isin(one, two).mean()) if len(one) else 1.0
 
 
-_HOW = {"exact": "an exact copy of", "prefix": "it is the beginning of", "near": "a near copy of", "semantic": "it asks the same as"}
+_HOW = {"exact": "an exact copy of", "prefix": "it is the beginning of", "near": "a near copy of"}
+_HOW |= {"semantic": "it asks for the same as"}
 
 
 def render(found: Explanation) -> Iterator[Text]:

@@ -11,8 +11,9 @@ from curate.dedup import DedupResult, near, policy, prefix, verdicts
 from curate.dedup.corpus import load
 from curate.dedup.exact import keepers
 from curate.dedup.kept import in_kept_conversations
-from curate.dedup.kinds import EXACT, KEPT, NEAR, PREFIX
+from curate.dedup.kinds import EXACT, KEPT, NEAR, PREFIX, SEMANTIC
 from curate.dedup.lsh import bands, buckets
+from curate.dedup.meaning import Meaning, compare
 from curate.dedup.minhash import SHORT, SHORT_WIDTH, WIDTH
 from curate.dedup.reference import Query
 from curate.dedup.reference import search as search_elsewhere
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from curate.dedup.policy import Policy
     from curate.dedup.reference import Reference
     from curate.dedup.verdicts import Verdicts
+    from curate.embedding import Embedder
     from curate.workspace import Workspace
 
 # Shorter texts of these units are equal without being copies: "continue", "Acknowledged.", "Hello! How can I help?".
@@ -42,6 +44,7 @@ def search(
     keep: Policy,
     others: Sequence[Reference],
     restored: NDArray[np.uint64],
+    embedder: Embedder | None,
     talk: Talk,
 ) -> tuple[DedupResult, Verdicts, Corpus]:
     """Decide about every text.
@@ -52,6 +55,7 @@ def search(
         keep: Which copy stays.
         others: Other sets, whose copies always stay.
         restored: Conversations that may not be removed.
+        embedder: Tells which texts mean the same; None = nobody asked.
         talk: Where progress is shown.
     """
     table = TABLE_OF[options.unit]
@@ -85,21 +89,28 @@ def search(
             sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
             found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
         decided = verdicts.decide(corpus, keeper, found, elsewhere)
-    exact, contained, similar = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR))
+    said = Meaning()
+    if embedder:
+        rows = np.flatnonzero((decided.kinds == KEPT) & ~out)
+        said = compare(ws, options, corpus, decided, rows, rank, stays, embedder, talk)
+    exact, contained, similar, same = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR, SEMANTIC))
     result = DedupResult(
         unit=options.unit,
         texts=len(corpus.keys) - gone,
-        kept=len(corpus.keys) - gone - exact - contained - similar,
+        kept=len(corpus.keys) - gone - exact - contained - similar - same,
         exact=exact,
         prefix=contained,
         near=similar,
+        semantic=same,
         against=int((decided.sets >= 0).sum()),
         copies=int((keeper != np.arange(len(keeper))).sum()),
         clusters=int((np.bincount(decided.clusters) > 1).sum()),
         candidates=len(shared.rows),
         verified=found.verified,
-        limited=int(((found.limited | elsewhere.limited) & (decided.kinds == KEPT)).sum()),
+        limited=int(((found.limited | elsewhere.limited) & (decided.kinds == KEPT)).sum()) + said.limited,
         restored=int(stays.sum()),
+        similar=said.similar,
+        left_out=said.left_out or {},
     )
     return result, decided, corpus
 

@@ -34,7 +34,8 @@ class Verdicts:
         clusters: First of the texts that it is linked to, as a row of the corpus.
         sets: Which other set that text is in, as an index of `names`; -1 = this one.
         names: The other sets.
-        similar_to: Conversation whose prompts mean the same; means nothing where `cosines` is not a number.
+        similar_to: Conversation of a text that means the same; means nothing where `cosines` is not a number.
+        similar_turns: The response that it is.
         cosines: How much they do.
     """
 
@@ -48,6 +49,7 @@ class Verdicts:
     sets: NDArray[np.int16]
     names: tuple[str, ...]
     similar_to: NDArray[np.uint64]
+    similar_turns: NDArray[np.int32]
     cosines: NDArray[np.float32]
 
     def count(self, kind: int) -> int:
@@ -72,14 +74,15 @@ class Verdicts:
 
     def repeats(self, first: int, end: int) -> pa.Table:
         """The rows of one shard, with the schema of `repeats`."""
-        rows = first + np.flatnonzero(self.kinds[first:end] != KEPT)
+        rows = first + np.flatnonzero((self.kinds[first:end] != KEPT) | ~np.isnan(self.cosines[first:end]))
+        kept = self.kinds[rows] == KEPT
         columns = {
             "key": pa.array(self.keys[rows]),
             "turn": pa.array(self.turns[rows]),
-            "repeats": pa.array(self.by_keys[rows]),
-            "repeats_turn": pa.array(self.by_turns[rows]),
+            "repeats": pa.array(np.where(kept, self.similar_to[rows], self.by_keys[rows])),
+            "repeats_turn": pa.array(np.where(kept, self.similar_turns[rows], self.by_turns[rows])),
             "kind": self._kinds(rows),
-            "similarity": pa.array(self.similarities[rows]),
+            "similarity": pa.array(np.where(kept, self.cosines[rows], self.similarities[rows])),
             "against": self._sets(rows),
         }
         return pa.Table.from_pydict(columns, TABLES["repeats"].arrow)
@@ -126,5 +129,6 @@ def decide(corpus: Corpus, keeper: NDArray[np.int64], found: Found, elsewhere: E
         sets=sets.astype(np.int16),
         names=elsewhere.names,
         similar_to=np.zeros(len(rows), np.uint64),
+        similar_turns=np.full(len(rows), -1, np.int32),
         cosines=np.full(len(rows), np.nan, np.float32),
     )

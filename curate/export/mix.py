@@ -179,7 +179,8 @@ def _repeats(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
             where=workspace.shard("repeats", index),
             hint="run `curate dedup --unit responses` again",
         )
-    return workspace.read("repeats", index, ["key", "turn"]).with_columns(repeats=pl.lit(True))
+    repeats = workspace.read("repeats", index, ["key", "turn", "kind"]).drop_nulls("kind").drop("kind")
+    return repeats.with_columns(repeats=pl.lit(True))
 
 
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:

@@ -141,7 +141,7 @@ def _dedup_responses(entry: dict[str, Any]) -> list[Count]:
 
 
 def _kinds(entry: dict[str, Any]) -> tuple[int, dict[str, int]]:
-    counts = {kind: entry["counts"][kind] for kind in ("exact", "prefix", "near")}
+    counts = {kind: entry["counts"][kind] for kind in ("exact", "prefix", "near", "semantic")}
     return sum(counts.values()), counts
 
 

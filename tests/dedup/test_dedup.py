@@ -164,7 +164,7 @@ def test_empty_one_word_and_very_long_conversations_work(workspace, words):
 def test_a_workspace_without_conversations_is_done_at_once(workspace):
     ws = workspace([])
     ws.record("ingest", [])
-    assert dedup(ws.path, quiet=True) == DedupResult("conversation", *[0] * 12)
+    assert dedup(ws.path, quiet=True) == DedupResult("conversation", *[0] * 13)
 
 
 def test_a_crowd_in_one_bucket_stays_bounded_and_is_counted(workspace, words, monkeypatch, capsys):

@@ -24,7 +24,8 @@ def server(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("redis")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--requirepass", "s3cret"]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    options += ["--requirepass", "s3cret"]
     with subprocess.Popen([SERVER, *options], stdout=subprocess.DEVNULL) as process:
         for _ in range(100):
             with socket.socket() as probe:
@@ -45,7 +46,7 @@ def address(server):
 
 @pytest.fixture
 def old(workspace, words):
-    dialogue = [("user", words(1, 40)), ("assistant", words(2, 60)), ("user", words(3, 40)), ("assistant", words(4, 60))]
+    dialogue = [(("user", "assistant")[i % 2], words(i + 1, (40, 60)[i % 2])) for i in range(4)]
     return workspace([dialogue, [("user", words(5, 80))], [("user", words(6, 80))]], name="old", shard_rows=2)
 
 

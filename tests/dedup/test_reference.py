@@ -15,7 +15,7 @@ from curate.errors import CurateError, WorkspaceError
 @pytest.fixture
 def old(workspace, words):
     """Another workspace: three texts, one of them a dialogue of four messages."""
-    dialogue = [("user", words(1, 40)), ("assistant", words(2, 60)), ("user", words(3, 40)), ("assistant", words(4, 60))]
+    dialogue = [(("user", "assistant")[i % 2], words(i + 1, (40, 60)[i % 2])) for i in range(4)]
     ws = workspace([dialogue, [("user", words(5, 80))], [("user", words(6, 80))]], name="old", shard_rows=2)
     dedup(ws.path, quiet=True)
     return ws
