@@ -22,12 +22,9 @@ def changed(language: Language, source: np.random.Generator, origin: Chat, kind:
     elif kind == "truncation":
         origin = truncation(origin, source.uniform(0.5, 0.97))
     elif kind == "turn":
-        asked, told = (language.draw(source, (length,)) for length in (source.integers(5, 40), source.integers(20, 200)))
-        origin = [
-            *origin,
-            ("human", language.sentences(source, asked)),
-            ("gpt", language.sentences(source, told)),
-        ]
+        lengths = source.integers(5, 40), source.integers(20, 200)
+        asked, told = [language.draw(source, (length,)) for length in lengths]
+        origin = [*origin, ("human", language.sentences(source, asked)), ("gpt", language.sentences(source, told))]
     elif kind == "boilerplate":
         origin = [(role, boilerplate(language, source, codes) if role == "gpt" else codes) for role, codes in origin]
     text = rendered(language, origin)

@@ -1,11 +1,12 @@
-"""A made-up corpus of chats with planted near duplicates: same seed, same bytes; none of it is anybody's data.
+"""A made-up corpus of chats with planted near duplicates; none of it is anybody's data.
 
     python benchmarks/dedup/corpus.py corpus.jsonl [--rows 100000] [--seed 20240607]
 
-Writes ShareGPT JSONL (100,000 conversations are about 260 MB) and says the beginning of its sha256. Seven rows in
-ten are base conversations, three are copies in clusters of 2 to 61, so a copy of a copy may be too far from the
-first. Rows come in blocks of `BLOCK`, shuffled within, each from its own random stream: fewer rows are a prefix of
-more, and a sample has the duplicates of the whole. See language.py for the text and copies.py for the changes.
+Writes ShareGPT JSONL (100,000 conversations are about 260 MB of text) and says the beginning of its sha256: same
+seed, same bytes, as long as numpy keeps its random streams. Seven rows in ten are base conversations, three are
+copies in clusters of 2 to 61; one copy in five is made from another copy, and may be too far from the first. Rows
+come in blocks of `BLOCK`, shuffled within, each from its own random stream: fewer rows are a prefix of more, and a
+sample has the duplicates of the whole. See language.py for the text and copies.py for the changes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Iterator
-from itertools import count, islice
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from itertools import chain, islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,15 +43,16 @@ class Row(NamedTuple):
     kind: str
 
 
-def rows(seed: int = SEED) -> Iterator[Row]:
-    """The corpus, without end."""
-    language = Language(seed)
-    for number in count():
-        yield from block(language, seed, number)
+def rows(number: int, seed: int = SEED) -> Iterator[Row]:
+    """The first rows of the corpus, blocks made on all processors."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as executor:
+        blocks = executor.map(partial(block, seed), range(-(-number // BLOCK)))
+        yield from islice(chain.from_iterable(blocks), number)
 
 
-def block(language: Language, seed: int, number: int) -> list[Row]:
+def block(seed: int, number: int) -> list[Row]:
     """The rows of one block, in a random order."""
+    language = language_of(seed)
     source = np.random.default_rng([seed, number])
     lengths = np.clip(np.exp(source.normal(np.log(MEDIAN_WORDS), SPREAD, BASES)), *WORDS).astype(int)
     chats = language.chats(source, lengths)
@@ -68,17 +73,28 @@ def block(language: Language, seed: int, number: int) -> list[Row]:
     return [Row(made[i][0], int(place[made[i][1]]), made[i][2]) for i in order.tolist()]
 
 
+@cache
+def language_of(seed: int) -> Language:
+    return Language(seed)
+
+
 def cluster_sizes(source: np.random.Generator, clusters: int) -> np.ndarray:
     """How many copies each cluster has."""
     chances = np.arange(1, LARGEST_CLUSTER) ** -CLUSTER_POWER
     return 1 + np.searchsorted(np.cumsum(chances / chances.sum()), source.random(clusters))
 
 
+@cache
+def first_block(seed: int = SEED) -> str:
+    """The sha256 of the first block: another one where anything about the corpus has changed."""
+    return hashlib.sha256(repr(block(seed, 0)).encode()).hexdigest()
+
+
 def write(path: Path, number: int, seed: int = SEED) -> str:
     """Write the first rows as ShareGPT JSONL; returns the sha256 of the file."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for row, made in enumerate(islice(rows(seed), number)):
+        for row, made in enumerate(rows(number, seed)):
             turns = [{"from": role, "value": text} for role, text in made.messages]
             line = orjson.dumps({"id": f"made-up-{row}", "conversations": turns}, option=orjson.OPT_APPEND_NEWLINE)
             digest.update(line)

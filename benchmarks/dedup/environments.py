@@ -25,6 +25,7 @@ class Peer:
         installs: Arguments of `pip install`, call after call.
         tokens: Its own words, a name in `tokens.KINDS`; None where they cannot be told.
         megabytes: Text it is given at most; slow ones get the first documents only.
+        by_meaning: It compares what texts mean, for which invented words are no test.
     """
 
     script: str
@@ -32,6 +33,7 @@ class Peer:
     installs: tuple[tuple[str, ...], ...]
     tokens: str | None
     megabytes: float = float("inf")
+    by_meaning: bool = False
 
 
 # text-dedup asks for Python 3.12 for the sake of two words of syntax; see `_older_syntax`. Its needs by hand, since
@@ -54,7 +56,7 @@ ALL = {
         Peer("datasketch_lsh", "datasketch", (("datasketch==2.0.0", "xxhash", "pyarrow"),), "common"),
         Peer("text_dedup_minhash", "text-dedup", TEXT_DEDUP, "common", megabytes=10),
         Peer("datatrove_minhash", "datatrove", (("datatrove[processing,io]==0.10.1", "spacy"),), None, megabytes=10),
-        Peer("semhash_model2vec", "semhash", SEMHASH, None, megabytes=40),
+        Peer("semhash_model2vec", "semhash", SEMHASH, None, megabytes=40, by_meaning=True),
     )
 }
 

@@ -114,10 +114,13 @@ def vocabulary(source: np.random.Generator) -> list[str]:
         if kind < 0.03:
             word = str(source.integers(1, 10 ** source.integers(1, 5)))
         else:
-            word = "".join(
-                onsets[source.integers(len(onsets))] + vowels[np.searchsorted(likely, source.random())]
-                for _ in range(syllables)
-            ) + codas[source.integers(len(codas))]
+            word = (
+                "".join(
+                    onsets[source.integers(len(onsets))] + vowels[np.searchsorted(likely, source.random())]
+                    for _ in range(syllables)
+                )
+                + codas[source.integers(len(codas))]
+            )
             word += "_" + word[:3] if kind < 0.045 else "'s" if kind < 0.055 else ""
         words[word] = None
     return list(words)

@@ -64,4 +64,5 @@ def read(documents: Path) -> tuple[list[int], list[str]]:
 def shingles(text: str) -> list[str]:
     """Runs of five words in lower case, repeats included, as strings; one shorter run where there are fewer words."""
     words = re.findall(r"\w+", text.lower())
-    return list(map(" ".join, zip(words, words[1:], words[2:], words[3:], words[4:]))) or [" ".join(words)]
+    runs = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
+    return list(map(" ".join, runs)) or [" ".join(words)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHash, MinHashLSH  # noqa: TID253
 from measure import main, read, shingles
 from xxhash import xxh32_intdigest
 

@@ -53,11 +53,14 @@ def removed(folder: Path, threshold: float, cores: int) -> list[int]:
         (FILES, [reader, MinhashDedupSignature(signatures, config=config, language=Languages.english)]),
         (config.num_buckets, [MinhashDedupBuckets(signatures, buckets, config=config)]),
         (1, [MinhashDedupCluster(buckets, clusters, config=config)]),
-        (FILES, [
-            reader,
-            MinhashDedupFilter(clusters, exclusion_writer=JsonlWriter(gone, compression=None)),
-            JsonlWriter(kept, compression=None),
-        ]),
+        (
+            FILES,
+            [
+                reader,
+                MinhashDedupFilter(clusters, exclusion_writer=JsonlWriter(gone, compression=None)),
+                JsonlWriter(kept, compression=None),
+            ],
+        ),
     ]
     for number, (tasks, pipeline) in enumerate(stages):
         log = str(folder / f"log-{number}")
