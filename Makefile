@@ -48,7 +48,7 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/dedup/run.py --rows 10000 --tools datasketch_lsh --cores 1
 	$(BIN)/python benchmarks/startup.py
 
-bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (about 8 GB)
+bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
 
 clean:

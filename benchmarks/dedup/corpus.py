@@ -45,6 +45,9 @@ class Row(NamedTuple):
 
 def rows(number: int, seed: int = SEED) -> Iterator[Row]:
     """The first rows of the corpus, blocks made on all processors."""
+    if number <= BLOCK:
+        yield from block(seed, 0)[:number]
+        return
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as executor:
         blocks = executor.map(partial(block, seed), range(-(-number // BLOCK)))
         yield from islice(chain.from_iterable(blocks), number)

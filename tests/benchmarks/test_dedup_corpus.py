@@ -71,9 +71,7 @@ def test_peers_read_the_texts_that_curate_ingested(tmp_path):
     lines = [orjson.loads(line) for path in tmp_path.glob("*.jsonl") for line in path.read_bytes().splitlines()]
     documents = pl.read_parquet(corpus.documents)
     assert documents["id"].to_list() == list(range(300)) == corpus.ids
-    assert documents["text"].to_list() == [
-        "\n".join(turn["value"] for turn in line["conversations"]) for line in lines
-    ]
+    assert documents["text"].to_list() == ["\n".join(turn["value"] for turn in line["conversations"]) for line in lines]
     few = corpora.sample(corpus, 0.1)
     assert 10 < few.rows < 60
     assert few.megabytes <= 0.1
