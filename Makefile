@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SAMPLES := sample_data
 
-.PHONY: demo demo-llm test check docs bench clean
+.PHONY: demo demo-llm test check docs bench bench-dedup clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -45,8 +45,11 @@ docs: .venv/ready  ## docs/cli.md and docs/schema.md from the code
 bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/clean.py
-	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/dedup/run.py --rows 10000 --tools datasketch_lsh --cores 1
 	$(BIN)/python benchmarks/startup.py
 
+bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)
+	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
+
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo bench
