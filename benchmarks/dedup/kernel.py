@@ -1,4 +1,4 @@
-"""The kernel of `curate dedup` alone: texts that lie in memory to band keys, one thread per processor."""
+"""The kernel of `curate dedup` alone: texts that lie in memory to signatures, one thread per processor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from measure import main
 
 from curate.dedup import minhash
-from curate.dedup.lsh import bands
 from curate.dedup.texts import Texts, batches, in_order, texts
 from curate.workspace import Workspace
 
@@ -18,9 +17,8 @@ def prepare(workspace: Path) -> list[Texts]:
 
 
 def removed(loaded: list[Texts], threshold: float, cores: int) -> list[int]:
-    count, values = bands(threshold, 128, 0)
-    a, b = (half[: count * values] for half in minhash.permutations(128))
-    for _ in in_order(lambda batch: minhash.band_keys(*batch.arrays, a, b, values), loaded):
+    a, b = minhash.permutations(128)
+    for _ in in_order(lambda batch: minhash.signatures(*batch.arrays, a, b), loaded):
         pass
     return []
 

@@ -1,4 +1,4 @@
-"""Locality-sensitive hashing: how many bands, and who shares one.
+"""Locality-sensitive hashing: how many bands it takes.
 
 Two texts of Jaccard similarity s agree in a band of r signature values with probability s^r, and in
 at least one of b bands with 1 - (1 - s^r)^b (Leskovec, Rajaraman, Ullman: Mining of Massive
@@ -8,40 +8,14 @@ not for a balance of errors as datasketch does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, log1p
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from curate.errors import CurateError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
 # Chance that a pair exactly at the threshold shares a band; pairs above it do more often.
 RECALL = 0.989
 # Largest number of permutations: one signature stays within the first cache of any processor.
 MOST_PERMUTATIONS = 4096
-
-
-@dataclass(frozen=True)
-class Buckets:
-    """Rows that share at least one bucket with another row.
-
-    Attributes:
-        rows: Those rows, ascending.
-        starts: Where the buckets of each row begin in `numbers`, and the end of the last.
-        numbers: Numbers of the buckets, row after row.
-        count: How many buckets there are.
-    """
-
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    numbers: NDArray[np.int64]
-    count: int
 
 
 # The lowest threshold that means anything.
@@ -88,30 +62,3 @@ def bands_needed(threshold: float, values: int) -> int:
     """Bands of so many values that find a pair at the threshold as reliably as `RECALL` says."""
     agree = threshold**values
     return 1 if agree >= RECALL else ceil(log1p(-RECALL) / log1p(-agree))
-
-
-def buckets(bands_of_keys: Iterable[NDArray[np.uint64]], rows: NDArray[np.int64]) -> Buckets:
-    """Group rows that share a band key.
-
-    Args:
-        bands_of_keys: For each band, the key of every row of the corpus.
-        rows: The rows to group, in ascending order.
-
-    Returns:
-        The rows that share a bucket with another, and their buckets.
-    """
-    members, numbers, made = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
-    for keys in bands_of_keys:
-        keys = keys[rows]
-        order = np.argsort(keys)
-        same = np.zeros(len(keys) + 1, np.bool_)
-        same[1:-1] = keys[order[1:]] == keys[order[:-1]]
-        shared = same[1:] | same[:-1]
-        first = (shared & ~same[:-1])[shared]
-        members.append(rows[order[shared]])
-        numbers.append(made - 1 + np.cumsum(first))
-        made += int(first.sum())
-    owner, bucket = np.concatenate(members), np.concatenate(numbers)
-    order = np.lexsort([bucket, owner])
-    candidates, starts = np.unique(owner[order], return_index=True)
-    return Buckets(candidates, np.r_[starts, len(owner)], bucket[order], made)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from curate.dedup.lsh import Buckets
+    from curate.dedup.buckets import Buckets
     from curate.dedup.prefix import Pairs
     from curate.dedup.second_pass import ShingleSets
     from curate.dedup.tokens import Hashes, Integers

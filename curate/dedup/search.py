@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curate.dedup import DedupResult, near, policy, prefix, verdicts
+from curate.dedup.buckets import buckets
 from curate.dedup.corpus import load
 from curate.dedup.exact import keepers
 from curate.dedup.kept import in_kept_conversations
 from curate.dedup.kinds import EXACT, KEPT, NEAR, PREFIX, SEMANTIC
-from curate.dedup.lsh import bands, buckets
+from curate.dedup.lsh import bands
 from curate.dedup.meaning import Meaning, compare
 from curate.dedup.minhash import SHORT, SHORT_WIDTH, WIDTH
 from curate.dedup.reference import Query

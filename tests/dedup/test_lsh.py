@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.dedup.lsh import RECALL, bands, buckets
+from curate.dedup.buckets import buckets
+from curate.dedup.lsh import RECALL, bands
 from curate.errors import CurateError
 
 

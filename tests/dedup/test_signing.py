@@ -61,7 +61,8 @@ def test_datasketch_finds_the_same_candidates(workspace, words):
     """Bands of one width over the same signatures: who shares one with whom."""
     from datasketch import MinHash, MinHashLSH
 
-    from curate.dedup.lsh import bands, buckets
+    from curate.dedup.buckets import buckets
+    from curate.dedup.lsh import bands
     from curate.dedup.minhash import band_keys
 
     texts = [words(i % 5, 80).split() for i in range(25)]
