@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.clean import clean as clean
+    from curate.decontaminate import decontaminate as decontaminate
     from curate.dedup import dedup as dedup
     from curate.errors import CurateError as CurateError
     from curate.export import export as export
@@ -37,6 +38,7 @@ _PUBLIC = {
     "CurateError": "curate.errors",
     "Workspace": "curate.workspace",
     "clean": "curate.clean",
+    "decontaminate": "curate.decontaminate",
     "dedup": "curate.dedup",
     "export": "curate.export",
     "funnel": "curate.report.funnel",

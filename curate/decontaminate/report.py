@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from curate.console import plain
+from curate.decontaminate import examples
 from curate.decontaminate.index import TEMPLATE
 from curate.decontaminate.verdicts import KINDS
 
@@ -169,9 +170,7 @@ def render(result: Any) -> Iterator[str]:
         yield f"{result.common:,} n-grams stand in too many conversations to count"
     if result.templates:
         yield f"{result.templates:,} n-grams stand in more than {TEMPLATE} items of one list and do not count"
-    for example in result.examples:
-        yield ""
-        yield from example.lines()
+    yield from examples.render(result.examples)
 
 
 _HEADS = (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KINDS = ("verbatim", "13-gram", "8-grams")
 # An n-gram is common only if it stands in more conversations than this, however few there are.
 FEWEST_COMMON = 50
+# Half of the 8-grams of a short item may be a single one, and one alone is often a common phrase.
+FEWEST_SHARED = 2
 
 
 class Judge:
@@ -82,13 +84,14 @@ class Judge:
         tells = np.zeros(len(group), np.bool_)
         tells[rows[telling]] = True
         shared, _ = _pairs(group[rows[telling]], grams[telling])
-        share = np.bincount(shared, minlength=len(begins)) / np.maximum(self.usable[parts], 1)
+        count = np.bincount(shared, minlength=len(begins))
+        share = count / np.maximum(self.usable[parts], 1)
 
         # A long item that stands there as a whole is no accident, however common its grams.
         long = length >= LONG * np.where(self.index.kinds[part] == 1, DENSE, 1)
         verbatim = np.logical_or.reduceat((length == lengths[part]) & (tells | long), begins)
         stretch = np.logical_or.reduceat(long & tells, begins)
-        enough = (share >= self.overlap) & (self.index.kinds[parts] < 2)
+        enough = (share >= self.overlap) & (count >= FEWEST_SHARED)
         begin, end = _passages(matches, group, begins, lengths[parts])
         found = matches[begins].select("key", "turn", "part")
         kind = pl.Series(np.select([verbatim, stretch, enough], KINDS, ""), dtype=pl.String)

@@ -14,7 +14,7 @@ import polars as pl
 
 from curate import redact
 from curate.errors import CurateError, WorkspaceError
-from curate.export import conditions
+from curate.export import conditions, contaminated
 from curate.responses import messages
 from curate.reward import response_weight
 
@@ -101,6 +101,8 @@ def _responses(
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
     frame = frame.join(_masked(workspace, index, policy), on=["key", "turn"], how="left", maintain_order="left")
+    masked = contaminated.responses(workspace, index, policy, turns)
+    frame = frame.join(masked, on=["key", "turn"], how="left", maintain_order="left")
     rewards = frame["reward"]
     if not rewards.drop_nulls().is_between(0, 1).all():
         raise WorkspaceError("a reward is not between 0 and 1", where=workspace.shard("scores", index))
@@ -130,6 +132,8 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.lit("source_weight"))
         .when(pl.col("flag").is_not_null())
         .then("flagged:" + pl.col("flag"))
+        .when(pl.col("contaminated_by").is_not_null())
+        .then("contaminated:" + pl.col("contaminated_by"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
         .then(pl.lit("unlabelled"))
         .when(pl.lit(policy.fallback != "coarse") & unscored)
@@ -163,7 +167,7 @@ def _masked(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
 
 
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
-    """Conversations with `flags` (rules that fired) and `duplicate` (a kept conversation has it already)."""
+    """Conversations with `flags` (rules that fired), `duplicate` (a kept conversation has it) and `contaminated_by`."""
     flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
     if "flags" in policy.tables:
         fired = workspace.read("flags", index, ["key", "rules"]).rename({"rules": "flags"})
@@ -180,6 +184,8 @@ def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl
         removed = workspace.read("duplicates", index, ["key", "removed_by"])
         conversations = conversations.join(removed, on="key", how="left", maintain_order="left")
         duplicate = pl.col("removed_by").is_not_null()
+    dropped = contaminated.conversations(workspace, index, policy)
+    conversations = conversations.join(dropped, on="key", how="left", maintain_order="left")
     return conversations.with_columns(flags=flags, duplicate=duplicate)
 
 
@@ -189,7 +195,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
         trained=pl.col("masked").is_null().any(),
-        flagged=pl.col("masked").filter(pl.col("flag").is_not_null()).first(),
+        named=pl.col("masked").filter(pl.col("masked").str.contains(":", literal=True)).first(),
     )
     flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
     reason = (
@@ -197,6 +203,8 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .then("flagged:" + flag)
         .when(pl.col("duplicate"))
         .then(pl.lit("duplicate"))
+        .when(pl.col("contaminated_by").is_not_null())
+        .then("contaminated:" + pl.col("contaminated_by"))
         .when(pl.col("trained").is_null())
         .then(pl.lit("no_response"))
         .when(pl.lit(policy.unlabelled == "drop") & pl.col("unlabelled"))
@@ -204,7 +212,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .when(pl.lit(policy.fallback == "drop") & pl.col("unscored"))
         .then(pl.lit("unscored"))
         .when(~pl.col("trained"))
-        .then(pl.coalesce("flagged", pl.lit("zero_weight")))
+        .then(pl.coalesce("named", pl.lit("zero_weight")))
     )
     return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
 

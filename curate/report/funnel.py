@@ -137,6 +137,14 @@ def _dedup(entry: dict[str, Any]) -> list[Count]:
     return [("duplicates", "conversations", sum(counts.values()), counts)]
 
 
+def _decontaminate(entry: dict[str, Any]) -> list[Count]:
+    counts = entry["counts"]
+    by_name: Counter[str] = Counter()
+    for one in counts["benchmarks"]:
+        by_name[one["name"]] = max(by_name[one["name"]], one["conversations"])
+    return [("contaminated", "conversations", counts["contaminated"], by_name)]
+
+
 def _score(entry: dict[str, Any]) -> list[Count]:
     statuses = Counter(entry["statuses"])
     scored = statuses.pop("ok", 0)
@@ -164,6 +172,7 @@ COUNTS: dict[str, Callable[[dict[str, Any]], list[Count]]] = {
     "clean": _clean,
     "label": _label,
     "dedup": _dedup,
+    "decontaminate": _decontaminate,
     "score": _score,
     "export": _export,
 }
