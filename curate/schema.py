@@ -191,7 +191,7 @@ TABLES = {
                 Column("part", pa.int32(), "number of the text in its item, from 0: the turn, in MT-bench"),
                 Column("kind", pa.string(), "verbatim, 13-gram or 8-grams"),
                 Column("overlap", pa.float32(), "share of the text's distinct 8-grams; 1 = all of it"),
-                Column("begin", pa.int32(), "first character of the passage in the message; tool calls count behind it"),
+                Column("begin", pa.int32(), "first character of the passage in the message, then in its tool calls"),
                 Column("end", pa.int32(), "the character behind its last"),
             ),
         ),

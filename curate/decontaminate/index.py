@@ -138,29 +138,29 @@ def find(index: Index, kind: int, tokens: Hashes, at: int, width: int, mixed: np
     while True:
         place = index.slots[begin + slot]
         if place < 0:
-            return begin + slot
+            return int(begin + slot)
         same = True
         for i in range(width):
             if index.tokens[place + i] != tokens[at + i]:
                 same = False
                 break
         # Of whole turns, the beginning of a longer one is another.
-        if same and (kind != 4 or length_at(index, place) == width):
-            return begin + slot
+        if same and (kind != WHOLE or length_at(index, place) == width):
+            return int(begin + slot)
         slot = (slot + 1) & mask
 
 
 @compiled
 def part_at(index: Index, place: int) -> int:
     """The part in which a place is."""
-    return np.searchsorted(index.starts, place, side="right") - 1
+    return int(np.searchsorted(index.starts, place, side="right")) - 1
 
 
 @compiled
 def length_at(index: Index, place: int) -> int:
     """Tokens of the part in which a place is."""
     part = part_at(index, place)
-    return index.starts[part + 1] - index.starts[part]
+    return int(index.starts[part + 1] - index.starts[part])
 
 
 @compiled
@@ -171,7 +171,7 @@ def _fill(index: Index, lists: Integers, templates: Bytes) -> None:
     for part in range(index.kinds.size):
         kind = index.kinds[part]
         begin, end = index.starts[part], index.starts[part + 1]
-        width = WIDTHS[kind] if kind != 4 else end - begin
+        width = WIDTHS[kind] if kind != WHOLE else end - begin
         last = end - width if kind < 2 else begin
         wide = np.uint64(64 - index.tables[kind, 3])
         drop = power(width)

@@ -141,7 +141,7 @@ def _holder(record: dict[str, Any], column: str | None) -> str | None:
 
 def _column(records: list[dict[str, Any]], column: str | None, source: Source) -> str:
     """The column as the records spell it."""
-    names = list(dict.fromkeys(name for record in records for name in record))
+    names = list(dict.fromkeys(key for record in records for key in record))
     spelled = {name.lower(): name for name in reversed(names)}
     candidates = COLUMNS if column is None else (column,)
     for candidate in candidates:
@@ -152,9 +152,10 @@ def _column(records: list[dict[str, Any]], column: str | None, source: Source) -
     if column is None:
         what, hint = "no column of the list has a well-known name", f"name it: {source.file}:COLUMN, or --column"
     else:
-        near = did_you_mean(column, [name for name in names if any(texts_of(record, name) for record in records)]) or ""
-        what, hint = f"the list has no text in a column `{column}`", near if near.startswith("did") else None
-    raise InputError(f"{what}; it has {found}", where=source.file, hint=hint or f"{source.file}:COLUMN chooses one")
+        near = did_you_mean(column, [key for key in names if any(texts_of(record, key) for record in records)]) or ""
+        what = f"the list has no text in a column `{column}`"
+        hint = near if near.startswith("did") else f"{source.file}:COLUMN chooses one"
+    raise InputError(f"{what}; it has {found}", where=source.file, hint=hint)
 
 
 def _known(record: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +103,6 @@ def _with_roles(ws: Workspace) -> pl.DataFrame:
 
 def _mute(items: Items, index: Index, judge: Judge) -> list[Any]:
     """Of each list, texts all of whose grams are templates, or common."""
-    from collections import Counter
-
     seeds = np.flatnonzero(index.seeds)
     own = np.bincount(np.searchsorted(index.starts, seeds, side="right") - 1, minlength=len(index.kinds))
     counts = [Counter[str]() for _ in items.lists]
@@ -152,18 +151,15 @@ def render(result: Any) -> Iterator[str]:
         yield ""
         yield f"{'benchmark':<{width}}{heads}"
         for one in hit:
-            figures = (f"{one.hit:,} of {one.items:,}", one.conversations, one.turns, one.responses)
-            figures += tuple(one.kinds.get(kind, 0) for kind in KINDS)
-            cells = (f"  {figure if isinstance(figure, str) else f'{figure:,}':>{size}}"
-                     for figure, (_, size) in zip(figures, _HEADS, strict=True))
+            kinds = (one.kinds.get(kind, 0) for kind in KINDS)
+            counts = (f"{count:,}" for count in (one.conversations, one.turns, one.responses, *kinds))
+            figures = (f"{one.hit:,} of {one.items:,}", *counts)
+            cells = (f"  {figure:>{size}}" for figure, (_, size) in zip(figures, _HEADS, strict=True))
             yield f"{plain(one.name, 40):<{width}}{''.join(cells)}"
     if silent:
         names = ", ".join(plain(one.name, 40) for one in silent[:6]) + (" …" if len(silent) > 6 else "")
         yield f"no hit: {sum(one.items for one in silent):,} items of {names}"
-    ignored = {}
-    for one in result.benchmarks:
-        for reason, count in one.ignored.items():
-            ignored[reason] = ignored.get(reason, 0) + count
+    ignored = sum((Counter(one.ignored) for one in result.benchmarks), Counter[str]())
     if ignored:
         yield "not looked for: " + ", ".join(f"{count:,} {plain(reason)}" for reason, count in ignored.items())
     if result.common:

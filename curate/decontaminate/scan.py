@@ -125,7 +125,7 @@ def _sift(
         hashes[count] = mixed
         count += np.uint64((bits[bit >> np.uint64(3)] >> (bit & np.uint64(7))) & np.uint64(1))
         h = h * BASE + tokens[i + ahead] - drop * tokens[i]
-    return np.int64(count), h
+    return int(count), h
 
 
 @compiled

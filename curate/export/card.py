@@ -34,7 +34,7 @@ Weights: {weighting}. A trainer must divide by the sum of weights, Σ w·CE / Σ
 _CONTAMINATED = {
     "drop": "\nConversations that hold items of the benchmarks named there were dropped (`curate decontaminate`).\n",
     "mask": "\nResponses that hold or answer items of the benchmarks named there weigh 0 (`curate decontaminate`).\n",
-    "keep": "\nConversations that hold items of benchmarks were kept, although `curate decontaminate` had found some.\n",
+    "keep": "\nConversations that hold items of benchmarks were kept, though `curate decontaminate` had found some.\n",
 }
 
 _TEXT = """\

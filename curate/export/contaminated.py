@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def conversations(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
     """`key` and `contaminated_by`, the benchmark of its first hit, of the conversations to be dropped."""
-    return _hits(workspace, index, policy, "drop").unique("key", keep="first").select("key", contaminated_by="benchmark")
+    hits = _hits(workspace, index, policy, "drop")
+    return hits.unique("key", keep="first", maintain_order=True).select("key", contaminated_by="benchmark")
 
 
 def responses(workspace: Workspace, index: int, policy: Policy, turns: pl.DataFrame) -> pl.DataFrame:
