@@ -46,7 +46,7 @@ def _characters(data: Bytes, offsets: Integers, asked: Integers) -> tuple[Intege
         token = character = 0
         while k < asked.shape[0] and asked[k, 0] == message:
             base = at
-            at, have = read_tokens(data, at, stop, tokens, 0, space)
+            at, _ = read_tokens(data, at, stop, tokens, 0, space)
             low, kinds, _ = space
             count = at - base
             i = 0

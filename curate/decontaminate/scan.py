@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 # Rises when the same texts and items give other stretches.
 VERSION = 1
 
-# Seeds of which it is remembered how far they led, so that a text that repeats itself costs no more than another.
-_REMEMBERED = 4096
+# Diagonals and places of which it is remembered how far they led.
+REMEMBERED = 4096
+# Comparisons per token of a message after which places that repeat themselves are passed over ("ha ha ha ha …").
+_PATIENCE = 64
 # Grams that are looked at before those that the bitmap knows are looked up.
 _SIEVE = 1024
 
@@ -44,7 +46,7 @@ def stretches(data: Bytes, offsets: Integers, index: Index) -> Integers:
     space = scratch()
     sieve = np.empty(_SIEVE, np.int64), np.empty(_SIEVE, np.uint64)
     tokens = np.empty(4 * ROOM, np.uint64)
-    memory = np.full((_REMEMBERED, 4), -1, np.int64)
+    memory = np.full((2 * REMEMBERED + 1, 4), -1, np.int64)
     found = np.empty((64, 5), np.int64)
     rows = 0
     for message in range(offsets.size - 1):
@@ -55,6 +57,7 @@ def stretches(data: Bytes, offsets: Integers, index: Index) -> Integers:
                 larger[:have] = tokens[:have]
                 tokens = larger
             at, have = read_tokens(data, at, end, tokens, have, space)
+        memory[-1, 1] = 0
         for kind in range(WIDTHS.size):
             if index.tables[kind, 0] >= 0 and have > 0:
                 found, rows = _seek(index, kind, tokens, have, message, memory, sieve, found, rows)
@@ -142,22 +145,28 @@ def _extend(
     found: Integers,
     rows: int,
 ) -> tuple[Integers, int]:
-    """Add the stretch around a seed, unless a seed before it did."""
-    known = memory[place % _REMEMBERED]
+    """Add the stretch around a seed, unless one before it led to the same stretch."""
+    # Of each diagonal: the last message, and how far its stretch went; of each place: the message, how far and how
+    # long; in the last row, the comparisons in this message.
+    along, known, spent = memory[(i - place) % REMEMBERED], memory[REMEMBERED + place % REMEMBERED], memory[-1]
+    if along[0] == i - place and along[1] == message and i + width <= along[2]:
+        return found, rows
     again = known[0] == place and known[1] == message
-    if again and i + width <= known[2]:
+    if again and i + width <= known[2] and spent[1] > _PATIENCE * have:
         return found, rows
     part = part_at(index, place)
     begin, end = index.starts[part], index.starts[part + 1]
     left, right = 0, width
     while left < min(i, place - begin) and tokens[i - left - 1] == index.tokens[place - left - 1]:
         left += 1
-        if index.seeds[place - left]:
-            return found, rows
     while i + right < have and place + right < end and tokens[i + right] == index.tokens[place + right]:
         right += 1
-    longest = known[3] if again else 0
-    known[0], known[1], known[2], known[3] = place, message, i + right, max(longest, left + right)
+    along[0], along[1], along[2] = i - place, message, i + right
+    spent[1] += left + right
+    first = place - left
+    known = memory[REMEMBERED + first % REMEMBERED]
+    longest = known[3] if known[0] == first and known[1] == message else 0
+    known[0], known[1], known[2], known[3] = first, message, i + right, max(longest, left + right)
     # Short items count as a whole.
     if left + right <= longest or (kind >= 2 and right < end - begin):
         return found, rows
@@ -165,6 +174,6 @@ def _extend(
         larger = np.empty((2 * rows, 5), np.int64)
         larger[:rows] = found
         found = larger
-    found[rows, 0], found[rows, 1], found[rows, 2] = message, part, place - left - begin
+    found[rows, 0], found[rows, 1], found[rows, 2] = message, part, first - begin
     found[rows, 3], found[rows, 4] = left + right, i - left
     return found, rows + 1
