@@ -54,7 +54,7 @@ class DecontaminateResult:
     examples: list[Example]
 
 
-def check(lists: Sequence[str | Path], *, column: str | None = None, overlap: float = 0.5, common: float = 0.01) -> Any:
+def check(lists: Sequence[str], *, column: str | None = None, overlap: float = 0.5, common: float = 0.01) -> Any:
     """Refuse what `decontaminate` would refuse whatever the workspace holds.
 
     Returns:
@@ -73,7 +73,7 @@ def check(lists: Sequence[str | Path], *, column: str | None = None, overlap: fl
 
 def decontaminate(
     workspace: str | Path,
-    lists: Sequence[str | Path],
+    lists: Sequence[str],
     *,
     column: str | None = None,
     overlap: float = 0.5,

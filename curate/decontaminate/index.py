@@ -2,7 +2,8 @@
 
 Widths. An item is looked for by its 8-grams. One of 5 to 7 tokens has none and is found by its first 5 tokens and
 then as a whole; one of fewer tokens only where a turn is nothing else. Where most tokens of an item are single
-characters, as in Chinese, two of them count as one word and all these numbers are twice as large.
+characters, as in Chinese, two of them count as one word and all these numbers are twice as large; such items are
+looked for in messages that have such characters.
 
 Templates. An n-gram that stands in more than 32 items of one benchmark ("Which one of the following …") tells none of
 them: it is left out. The count of those is reported, and the items that have nothing else.

@@ -66,7 +66,7 @@ class BenchmarkList:
                 unread["no text"] += 1
 
 
-def find(lists: Sequence[str | Path], column: str | None = None) -> list[BenchmarkList]:
+def find(lists: Sequence[str], column: str | None = None) -> list[BenchmarkList]:
     """The lists behind files, folders and globs, each looked at.
 
     Args:

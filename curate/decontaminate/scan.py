@@ -58,10 +58,20 @@ def stretches(data: Bytes, offsets: Integers, index: Index) -> Integers:
                 tokens = larger
             at, have = read_tokens(data, at, end, tokens, have, space)
         memory[-1, 1] = 0
+        single = _has_single(data, offsets[message], end)
         for kind in range(WIDTHS.size):
-            if index.tables[kind, 0] >= 0 and have > 0:
+            if index.tables[kind, 0] >= 0 and have > 0 and (single or kind not in (1, 3)):
                 found, rows = _seek(index, kind, tokens, have, message, memory, sieve, found, rows)
     return found[:rows].copy()
+
+
+@compiled
+def _has_single(data: Bytes, begin: int, end: int) -> bool:
+    """Whether a message may have tokens of a single character; the lead byte 0xE2 is that of quotes and dashes."""
+    found = 0
+    for i in range(np.uint64(begin), np.uint64(end)):
+        found |= (data[i] >= 0xE0) & (data[i] != 0xE2)
+    return found > 0
 
 
 @compiled

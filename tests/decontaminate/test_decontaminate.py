@@ -209,12 +209,12 @@ def test_hostile_items_stay_inert(listed: Listed, chats: Chats) -> None:
 
 
 def test_examples_obey_redaction(listed: Listed, chats: Chats, words: Words) -> None:
-    item = f"{words(1, 12)} write to jane.doe@gmail.com about {words(2, 12)}"
+    item = f"{words(1, 12)} write to ada.l@fernmail.org about {words(2, 12)}"
     ws = chats([f"Hello. {item}", "x"])
     curate.clean(ws.path, redact=True, quiet=True)
     result = found(ws, listed("gsm", item), show=1)
     (example,) = result.examples
-    assert example.passage == item.replace("jane.doe@gmail.com", "[EMAIL]")
+    assert example.passage == item.replace("ada.l@fernmail.org", "[EMAIL]")
     assert tokens(example.text) == tokens(item)
     curate.clean(ws.path, redact=False, quiet=True)
     assert found(ws, listed("gsm", item), show=1).examples[0].passage == item
