@@ -72,8 +72,9 @@ def test_json_says_all_of_it(command: Callable[..., Done]) -> None:
     result = json.loads(done.out)
     assert (result["conversations"], result["contaminated"], result["hits"]) == (2, 1, 2)
     question, answer = result["benchmarks"]
-    assert (question["name"], question["column"], question["turns"], question["responses"]) == ("rivers", "question", 1, 0)
-    assert (answer["name"], answer["column"], answer["turns"], answer["responses"]) == ("rivers", "answer", 1, 1)
+    fields = ("name", "column", "turns", "responses")
+    assert [question[field] for field in fields] == ["rivers", "question", 1, 0]
+    assert [answer[field] for field in fields] == ["rivers", "answer", 1, 1]
     assert [(e["column"], e["role"], e["text"]) for e in result["examples"]] == [
         ("question", "user", LONG),
         ("answer", "assistant", "The Nile"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import curate
-from curate.decontaminate import index, report
+from curate.decontaminate import DecontaminateResult, index, report
 from curate.dedup import texts
 from curate.errors import CurateError, WorkspaceError
 from tests.decontaminate.conftest import tokens
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Hits = Callable[[Workspace], list[dict[str, Any]]]
 
 
-def found(ws: Workspace, *lists: Path, **options: Any) -> curate.decontaminate:
+def found(ws: Workspace, *lists: Path, **options: Any) -> DecontaminateResult:
     return curate.decontaminate(ws.path, [str(path) for path in lists], quiet=True, **options)
 
 
@@ -101,7 +101,9 @@ def test_the_passage_is_where_the_item_stands(listed: Listed, chats: Chats, word
     assert ws.read("conversations", 0)["messages"][0][0]["content"][hit["begin"] : hit["end"]] == item
 
 
-def test_text_in_a_tool_call_counts(workspace: Callable[..., Workspace], listed: Listed, words: Words, hits: Hits) -> None:
+def test_text_in_a_tool_call_counts(
+    workspace: Callable[..., Workspace], listed: Listed, words: Words, hits: Hits
+) -> None:
     item = words(1, 20)
     message = {"role": "assistant", "content": "I look.", "tool_calls": json.dumps([{"q": item}])}
     ws = workspace({"messages": [{"role": "user", "content": "Look."}, message], "marks": []})
@@ -164,13 +166,17 @@ def test_threads_shards_and_batches_change_nothing(
 
 
 def test_a_second_run_changes_no_byte_and_looks_at_new_shards_only(
-    listed: Listed, chats: Chats, words: Words, tree: Callable[[Path], dict[str, bytes]], capsys: pytest.CaptureFixture[str]
+    listed: Listed,
+    chats: Chats,
+    words: Words,
+    tree: Callable[[Path], dict[str, bytes]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = listed("gsm", words(1, 20))
     ws = chats([words(1, 20), "x"], ["a", "b"], shard_rows=1)
     found(ws, path)
     before = tree(ws.path)
-    made = {name: ws.shard("matches", 0).stat().st_ino for name in ("first",)}
+    first = ws.shard("matches", 0).stat().st_ino
     curate.decontaminate(ws.path, [str(path)])
     assert "nothing has changed" in capsys.readouterr().err
     assert tree(ws.path) == before
@@ -178,7 +184,7 @@ def test_a_second_run_changes_no_byte_and_looks_at_new_shards_only(
     ws.shard("matches", 1).unlink()
     found(ws, path)
     assert tree(ws.path) == before
-    assert ws.shard("matches", 0).stat().st_ino == made["first"]
+    assert ws.shard("matches", 0).stat().st_ino == first
 
 
 def test_another_list_is_looked_for_again(listed: Listed, chats: Chats, words: Words, hits: Hits) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import curate
 from curate.errors import CurateError, RuleError, WorkspaceError
+from curate.export import ExportResult
 from curate.schema import TABLES
 from curate.workspace import fingerprint
 from tests.export.workspaces import conversation, make, talk, turn
@@ -26,7 +27,7 @@ Hit = tuple[int, int, str]
 LONG = "tell me which of the many rivers of the old world is the longest one"
 
 
-def exported(tmp_path: Path, rows: list[Any], hits: list[Hit], **options: Any) -> curate.export:
+def exported(tmp_path: Path, rows: list[Any], hits: list[Hit], **options: Any) -> ExportResult:
     """An export of conversations with hits: key, turn, benchmark."""
     ws = make(tmp_path / "ws", rows)
     found(ws, hits)
@@ -47,7 +48,7 @@ def found(ws: Workspace, hits: list[Hit]) -> None:
         ws.write("contamination", index, table, {"fingerprint": fingerprint(mine)})
 
 
-def weights(result: curate.export) -> list[list[float]]:
+def weights(result: ExportResult) -> list[list[float]]:
     """The weights of the messages of each row."""
     rows = pl.read_parquet(result.out / "data" / "*.parquet")
     return [[message["weight"] for message in messages] for messages in rows["messages"].to_list()]
@@ -118,7 +119,10 @@ def test_a_table_that_is_not_whole_or_is_old_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def dumped(tmp_path: Path, chat: Callable[..., Any], dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def dumped(
+    tmp_path: Path, chat: Callable[..., Any], dump: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """We work in a folder with a dump and a list, which share a question."""
     monkeypatch.chdir(tmp_path)
     dump(tmp_path / "dump.json", [chat(f"Please {LONG}?", "The Nile."), chat("Who wrote the play?", "Nobody knows.")])
     (tmp_path / "rivers.jsonl").write_text(json.dumps({"question": LONG}) + "\n")
