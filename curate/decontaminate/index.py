@@ -54,9 +54,9 @@ class Index(NamedTuple):
         seeds: Per place, whether the scan finds the part by the gram there: its first in the part, no template.
         following: Per seed, another place with the same gram, in another part; -1 = none.
         slots: The tables of all kinds: place where a gram stood first, or -1.
-        bits: Their bitmaps.
-        tables: Per kind, where its table begins, the binary logarithm of its size, and the same of its bitmap;
-            -1 = it has none.
+        bits: Their bitmaps (blocked Bloom filters: two bits of one word for each gram).
+        tables: Per kind, where its table begins, the binary logarithm of its size, and the same of its bitmap, in
+            words; -1 = it has none.
     """
 
     tokens: Hashes
@@ -66,7 +66,7 @@ class Index(NamedTuple):
     seeds: Bytes
     following: Places
     slots: Places
-    bits: Bytes
+    bits: Hashes
     tables: Integers
 
 
@@ -82,9 +82,9 @@ def build(items: Items) -> Index:
     for kind in range(len(WIDTHS)):
         grams = int(counts[kinds == kind].sum())
         if grams:
-            size, wide = _logarithm(grams * 4 // 3), max(6, _logarithm(grams * _BITS_PER_GRAM))
+            size, wide = _logarithm(grams * 4 // 3), max(1, _logarithm(grams * _BITS_PER_GRAM // 64))
             tables[kind] = slots, size, bits, wide
-            slots, bits = slots + (1 << size), bits + (1 << wide) // 8
+            slots, bits = slots + (1 << size), bits + (1 << wide)
     total = len(items.tokens)
     index = Index(
         tokens=items.tokens,
@@ -94,7 +94,7 @@ def build(items: Items) -> Index:
         seeds=np.zeros(total, np.uint8),
         following=np.full(total, -1, np.int32),
         slots=np.full(max(slots, 1), -1, np.int32),
-        bits=np.zeros(max(bits, 1), np.uint8),
+        bits=np.zeros(max(bits, 1), np.uint64),
         tables=tables,
     )
     _fill(index, items.lists_of, np.zeros(total, np.uint8))
@@ -131,10 +131,16 @@ def spread(h: np.uint64) -> np.uint64:
 
 
 @compiled
+def mask(mixed: np.uint64) -> np.uint64:
+    """The bits of a gram in its word of the bitmap."""
+    return (np.uint64(1) << (mixed & np.uint64(63))) | (np.uint64(1) << ((mixed >> np.uint64(6)) & np.uint64(63)))
+
+
+@compiled
 def find(index: Index, kind: int, tokens: Hashes, at: int, width: int, mixed: np.uint64) -> int:
     """The slot of a gram, or the empty one where it belongs."""
     begin, size = index.tables[kind, 0], index.tables[kind, 1]
-    mask = np.int64((1 << size) - 1)
+    last = np.int64((1 << size) - 1)
     slot = np.int64(mixed >> np.uint64(64 - size))
     while True:
         place = index.slots[begin + slot]
@@ -148,7 +154,7 @@ def find(index: Index, kind: int, tokens: Hashes, at: int, width: int, mixed: np
         # Of whole turns, the beginning of a longer one is another.
         if same and (kind != WHOLE or length_at(index, place) == width):
             return int(begin + slot)
-        slot = (slot + 1) & mask
+        slot = (slot + 1) & last
 
 
 @compiled
@@ -179,8 +185,7 @@ def _fill(index: Index, lists: Integers, templates: Bytes) -> None:
         h = first_hash(index.tokens, begin, width)
         for place in range(begin, last + 1):
             mixed = spread(h)
-            bit = mixed >> wide
-            index.bits[index.tables[kind, 2] + np.int64(bit >> np.uint64(3))] |= np.uint8(1 << (bit & np.uint64(7)))
+            index.bits[index.tables[kind, 2] + np.int64(mixed >> wide)] |= mask(mixed)
             slot = find(index, kind, index.tokens, place, width, mixed)
             head = index.slots[slot]
             if head < 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curate.decontaminate.index import BASE, DENSE, SHORT, WHOLE, WIDTHS, find, first_hash, part_at, power, spread
+from curate.decontaminate.index import BASE, DENSE, SHORT, WHOLE, WIDTHS, find, first_hash, mask, part_at, power, spread
 from curate.dedup.tokens import ROOM, compiled, read_tokens, scratch
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _seek(
 
 @compiled
 def _sift(
-    tokens: Hashes, begin: int, stop: int, width: int, h: np.uint64, bits: Bytes, wide: int, places: Integers,
+    tokens: Hashes, begin: int, stop: int, width: int, h: np.uint64, bits: Hashes, wide: int, places: Integers,
     hashes: Hashes,
 ) -> tuple[int, np.uint64]:
     """The grams that the bitmap knows.
@@ -122,7 +122,7 @@ def _sift(
         width: Tokens of a gram.
         h: The hash of the first gram.
         bits: The bitmap.
-        wide: Binary logarithm of its size.
+        wide: Binary logarithm of its words.
         places: Takes where they begin.
         hashes: Takes their hashes, spread.
 
@@ -133,10 +133,10 @@ def _sift(
     ahead = np.uint64(width)
     for i in range(np.uint64(begin), np.uint64(stop)):
         mixed = spread(h)
-        bit = mixed >> shift
+        wanted = mask(mixed)
         places[count] = np.int64(i)
         hashes[count] = mixed
-        count += np.uint64((bits[bit >> np.uint64(3)] >> (bit & np.uint64(7))) & np.uint64(1))
+        count += np.uint64((bits[mixed >> shift] & wanted) == wanted)
         h = h * BASE + tokens[i + ahead] - drop * tokens[i]
     return int(count), h
 
