@@ -46,6 +46,7 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/dedup.py
+	$(BIN)/python benchmarks/decontaminate.py
 	$(BIN)/python benchmarks/startup.py
 
 clean:
