@@ -7,14 +7,14 @@ A message holds an item when it is in it verbatim, or shares 13 tokens in a row 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curate.console import Talk
 from curate.errors import CurateError
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from curate.decontaminate.examples import Example
     from curate.decontaminate.index import Index
     from curate.decontaminate.items import Items
+    from curate.decontaminate.lists import BenchmarkList
     from curate.decontaminate.report import Benchmark
     from curate.decontaminate.verdicts import Judge
 
@@ -54,11 +55,13 @@ class DecontaminateResult:
     examples: list[Example]
 
 
-def check(lists: Sequence[str], *, column: str | None = None, overlap: float = 0.5, common: float = 0.01) -> Any:
+def check(
+    lists: Sequence[str], *, column: str | None = None, overlap: float = 0.5, common: float = 0.01
+) -> list[BenchmarkList]:
     """Refuse what `decontaminate` would refuse whatever the workspace holds.
 
     Returns:
-        The lists, see `curate.decontaminate.lists`.
+        The lists.
 
     Raises:
         CurateError: No list, one that cannot be read, or a share that is none.
@@ -128,13 +131,14 @@ def decontaminate(
             examples=examples.choose(ws, parts, show),
         )
         counts = {name: value for name, value in asdict(result).items() if name != "examples"}
-        ws.record("decontaminate", {"options": {"overlap": overlap, "common": common}, "counts": counts})
+        options = {"lists": parts.fingerprint, "overlap": overlap, "common": common}
+        ws.record("decontaminate", {"options": options, "counts": counts})
     for line in report.warnings(result):
         talk.warn(line)
     return result
 
 
-def _scan(ws: Workspace, items: Items, index: Index, advance: Any) -> list[int]:
+def _scan(ws: Workspace, items: Items, index: Index, advance: Callable[[int], None]) -> list[int]:
     """Fill the table `matches`."""
     from curate.decontaminate import matches, scan
     from curate.dedup import tokens
