@@ -6,7 +6,7 @@
 
 Documents and items are made up alike: words drawn by Zipf's law, and now and then a phrase of 5 to 9 words that both
 have. Items are put into some documents: word for word, in other case and punctuation, and with 3 % and 8 % of their
-words changed. CPU seconds are of a process with all its threads, on one core's worth of work: documents per second are per
+words changed. Seconds are CPU seconds of a process with all its threads, so documents per second are per
 core. Kernels are compiled or loaded before. Ours is measured twice: looking through texts in memory (tokenising
 included), and the whole stage (reading and writing included). Plain Python takes `re.findall` and a set of 13-grams;
 datatrove its own filter with an index of all 13-grams of the items, both on a part of the documents, scaled.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from curate.clean import clean as clean
     from curate.decontaminate import decontaminate as decontaminate
     from curate.dedup import dedup as dedup
+    from curate.dedup import restore as restore
+    from curate.dedup.explain import explain_duplicate as explain_duplicate
     from curate.errors import CurateError as CurateError
     from curate.export import export as export
     from curate.ingest import ingest as ingest
@@ -40,11 +42,13 @@ _PUBLIC = {
     "clean": "curate.clean",
     "decontaminate": "curate.decontaminate",
     "dedup": "curate.dedup",
+    "explain_duplicate": "curate.dedup.explain",
     "export": "curate.export",
     "funnel": "curate.report.funnel",
     "hist": "curate.report.histogram",
     "ingest": "curate.ingest",
     "label": "curate.label",
+    "restore": "curate.dedup",
     "run": "curate.pipeline",
     "scan": "curate.responses",
     "score": "curate.judge",

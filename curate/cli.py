@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from curate import __version__, output
+from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.dedup_cli import dedup
 from curate.rules_cli import rules_app
 
 app = typer.Typer(
@@ -24,11 +26,6 @@ app.add_typer(rules_app, name="rules")
 Paths = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; also .gz, .zst and .zip.")
 ]
-WorkspaceOption = Annotated[
-    Path, typer.Option("-w", "--workspace", envvar="CURATE_WORKSPACE", help="Folder of the workspace.")
-]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings and errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Limit = Annotated[int | None, typer.Option("-n", "--limit", min=1, help="Read no more than this many records.")]
 Sample = Annotated[int | None, typer.Option("-n", "--limit", min=1, help="Judge a random sample of so many responses.")]
 Judge = Annotated[
@@ -44,9 +41,6 @@ SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", hel
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
 Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
-
-DEFAULT = Path("curated")
-
 
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -199,21 +193,7 @@ def label(
     output.labels(result, json)
 
 
-@app.command()
-def dedup(
-    workspace: WorkspaceOption = DEFAULT,
-    threshold: Annotated[float, typer.Option(help="Jaccard similarity of a near duplicate, above 0, up to 1.")] = 0.7,
-    by_reward: Annotated[bool, typer.Option(help="Of one class, keep the copy with the better reward.")] = False,
-    policy: Annotated[str, typer.Option(help="Which copy stays.")] = "keep.toml",
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
-    """Find exact and near duplicates; the best copy of each stays."""
-    import curate
-
-    result = curate.dedup(workspace, threshold=threshold, by_reward=by_reward, policy=policy, quiet=quiet)
-    counts = {name: getattr(result, name) for name in ("conversations", "kept", "exact", "near", "clusters")}
-    output.facts(result, json, counts)
+app.command()(dedup)
 
 
 @app.command()

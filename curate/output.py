@@ -85,6 +85,16 @@ def labels(result: Any, as_json: bool) -> None:
         sys.stdout.writelines(f"{line}\n" for line in render(result.explanation))
 
 
+def duplicate(explanation: Any, as_json: bool) -> None:
+    """Why a text was removed or stays."""
+    if as_json:
+        json(explanation)
+        return
+    from curate.dedup.explain import render
+
+    _lines(lambda width, blocks: render(explanation))
+
+
 def contamination(result: Any, as_json: bool) -> None:
     """Which items of benchmarks were found, list by list."""
     from curate.decontaminate.report import render

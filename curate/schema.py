@@ -11,7 +11,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -66,6 +66,17 @@ class Table:
         """The Arrow schema that every shard of this table has."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
+
+_SIGNATURE = (
+    Column("key", pa.uint64(), "the conversation"),
+    Column("turn", pa.int32(), "index of the response in `messages`; null = not a single response", nullable=True),
+    Column("hash", pa.string(), "32 hex digits over the text"),
+    Column("chars", pa.int64(), "length in characters"),
+    Column("tokens", pa.int64(), "length in tokens, one per message among them"),
+    Column("ends", _list(pa.uint64()), "per message, a digest of all tokens from the first to its last"),
+    Column("signature", pa.binary(), "MinHash values, little-endian uint32, as datasketch's affine32 has them"),
+)
+_SIMILARITY = "true Jaccard similarity to it, or cosine; 1 where it has all of the text"
 
 TABLES = {
     table.name: table
@@ -151,6 +162,14 @@ TABLES = {
                 Column("rule", pa.string(), "the rule that decided; null = none did", nullable=True),
             ),
         ),
+        *(
+            Table(name, stage=stage, rows=f"one per {row}", columns=_SIGNATURE)
+            for name, stage, row in (
+                ("signatures", "dedup", "conversation"),
+                ("prompt_signatures", "dedup --unit prompts", "conversation"),
+                ("response_signatures", "dedup --unit responses", "response"),
+            )
+        ),
         Table(
             "duplicates",
             stage="dedup",
@@ -158,10 +177,33 @@ TABLES = {
             columns=(
                 Column("key", pa.uint64(), "the conversation"),
                 Column("removed_by", pa.uint64(), "the kept conversation it duplicates; null = kept", nullable=True),
-                Column("kind", pa.string(), "exact or near; null = kept", nullable=True),
-                Column("similarity", pa.float32(), "true Jaccard similarity to the keeper", nullable=True),
+                Column("kind", pa.string(), "exact, prefix, near or semantic; null = kept", nullable=True),
+                Column("similarity", pa.float32(), _SIMILARITY, nullable=True),
                 Column("cluster", pa.uint64(), "smallest key of its group of linked conversations (a report column)"),
+                Column("against", pa.string(), "the other set that has `removed_by`; null = this one", nullable=True),
+                Column("similar_to", pa.uint64(), "a kept conversation whose prompts mean the same", nullable=True),
+                Column("cosine", pa.float32(), "cosine similarity of the two, by the embedding model", nullable=True),
             ),
+        ),
+        Table(
+            "repeats",
+            stage="dedup --unit responses",
+            rows="one per response that repeats a kept one",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("turn", pa.int32(), "index of the response in `messages`"),
+                Column("repeats", pa.uint64(), "the conversation of the response that stays"),
+                Column("repeats_turn", pa.int32(), "index of that response"),
+                Column("kind", pa.string(), "exact, prefix or near"),
+                Column("similarity", pa.float32(), _SIMILARITY),
+                Column("against", pa.string(), "the other set that has `repeats`; null = this one", nullable=True),
+            ),
+        ),
+        Table(
+            "restored",
+            stage="dedup --restore",
+            rows="one per conversation whose removal was taken back by hand",
+            columns=(Column("key", pa.uint64(), "the conversation"),),
         ),
         Table(
             "matches",

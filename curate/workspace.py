@@ -267,6 +267,12 @@ class Workspace:
                 hint=f"run `curate {_stage_of(table)}` again",
             )
 
+    def rows(self, table: str) -> int:
+        """How many rows the shards of a table have."""
+        import pyarrow.parquet as pq
+
+        return sum(pq.read_metadata(self.shard(table, index)).num_rows for index in self.shards(table))
+
     def has(self, table: str) -> bool:
         """Whether every shard of the conversations has its shard of this table."""
         return self.shards(table) == self.shards("conversations")

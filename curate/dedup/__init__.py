@@ -1,14 +1,13 @@
-"""Duplicates: exact copies by content hash, near ones by MinHash and then their true similarity.
+"""Duplicates: exact copies, contained beginnings, near copies by MinHash and their true similarity.
 
-The unit is the whole conversation. The best copy stays (`rules/keep.toml`), nothing is deleted, and
-every removed conversation names the kept one it duplicates.
+The best copy stays (`rules/keep.toml`), nothing is deleted, and every text that goes names the kept one
+it duplicates. A text is a whole conversation, its prompts, or one long response.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from curate.console import Talk
 from curate.dedup.lsh import bands as bands_for
@@ -16,15 +15,15 @@ from curate.errors import RuleError, WorkspaceError
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from curate.dedup.corpus import Corpus
     from curate.dedup.policy import Policy
 
-__all__ = ["DedupResult", "dedup"]
+__all__ = ["DedupResult", "dedup", "restore"]
 
-# Rises when the same conversations, policy and options give another table, or a result has other fields.
-VERSION = 1
+# Rises when the same texts, policy and options give another table, or a result has other fields.
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,103 +31,208 @@ class DedupResult:
     """What was found.
 
     Attributes:
-        conversations: All of them.
-        kept: Those that duplicate nothing better.
-        exact: Removed, equal to the conversation that stays.
-        near: Removed, similar enough to the conversation that stays.
-        copies: Conversations equal to a better one, even where both went for a third.
-        clusters: Groups of two or more linked conversations.
-        candidates: Conversations that share a band with another.
+        unit: What one text is: conversation, prompts or responses.
+        texts: All of them.
+        kept: Those that duplicate nothing that stays.
+        exact: Those that go, equal to one that stays.
+        prefix: Those that go, contained in one that stays.
+        near: Those that go, similar enough to one that stays.
+        against: How many of these go for another set's text.
+        copies: Texts equal to a better one, even where both went for a third.
+        clusters: Groups of two or more linked texts.
+        candidates: Texts that share a band with another.
         verified: Pairs whose true similarity was computed.
-        rejected: Pairs among them below the threshold.
-        limited: Conversations in crowded bands that were not compared with everyone.
+        limited: Texts in crowded bands that were not compared with everyone.
+        restored: Texts that stay because their removal was taken back by hand.
     """
 
-    conversations: int
+    unit: str
+    texts: int
     kept: int
     exact: int
+    prefix: int
     near: int
+    against: int
     copies: int
     clusters: int
     candidates: int
     verified: int
-    rejected: int
     limited: int
+    restored: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that decides what a duplicate is, as `dedup` takes it."""
+
+    unit: str
+    threshold: float
+    num_perm: int
+    by_reward: bool
+    policy: str
+    against: tuple[str, ...]
 
 
 def dedup(
     workspace: str | Path,
     *,
+    unit: str = "conversation",
     threshold: float = 0.7,
     num_perm: int = 128,
     by_reward: bool = False,
     policy: str = "keep.toml",
+    against: Sequence[str | Path] = (),
+    index: str | Path | None = None,
     quiet: bool = False,
 ) -> DedupResult:
-    """Find the duplicates among all conversations and fill the table `duplicates`.
+    """Find the duplicates and fill the table `duplicates` (of responses: `repeats`).
 
-    Does nothing when conversations, labels, policy and options are those of the last run.
+    Does nothing when conversations, labels, flags, policy and options are those of the last run. Signatures are made
+    once for each conversation, whatever the threshold.
 
     Args:
         workspace: Folder of the workspace.
-        threshold: Jaccard similarity of word 5-grams from which on a conversation is a near duplicate.
-        num_perm: MinHash permutations that may be used.
+        unit: What one text is: `conversation`, `prompts` (all of a conversation's together) or `responses` (single
+            long ones; export masks those that repeat another).
+        threshold: Jaccard similarity of word 5-grams from which on a text is a near duplicate.
+        num_perm: Values per MinHash signature.
         by_reward: Keep the copy with the higher mean reward where the policy asks for it.
         policy: Path or name of the rule file that says which copy stays.
+        against: Workspaces, folders of an index, or `redis://` addresses, whose texts always stay.
+        index: Folder, or `redis://` address, of an index that what is kept is put into.
         quiet: Say nothing but warnings.
 
     Raises:
         RuleError: The policy has mistakes.
         WorkspaceError: Not a workspace, no scores though `by_reward` needs them, or no room on the disk.
-        CurateError: A threshold or number of permutations that makes no sense.
+        CurateError: A unit, threshold or number of permutations that makes no sense, or another set that cannot be
+            compared with.
     """
     from curate.dedup import policy as policies
+    from curate.dedup import references
+    from curate.dedup.texts import check_unit
 
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
     # Tells nonsense before any work; how many conversations there are matters later.
+    check_unit(unit)
     bands_for(threshold, num_perm, 0)
     keep = policies.load(policy)
+    options = Options(unit, threshold, num_perm, by_reward, policy, tuple(str(path) for path in against))
     with ws.lock():
-        wanted = _fingerprint(ws, keep, threshold, num_perm, by_reward, talk)
-        entry = ws.manifest.get("stages", {}).get("dedup", {})
-        shards = ws.shards("conversations")
-        if entry.get("fingerprint") == wanted and all(
-            ws.stamp("duplicates", index).get("fingerprint") == wanted for index in shards
-        ):
-            talk.say("duplicates: nothing has changed")
-            return DedupResult(**entry["counts"])
-        try:
-            result, options = _search(ws, keep, threshold, num_perm, by_reward, wanted, talk)
-        except OSError as error:
-            what = f"the workspace cannot be written: {error.strerror or error}"
-            raise WorkspaceError(what, where=ws.path) from error
-        ws.record("dedup", {"fingerprint": wanted, "options": options, "counts": asdict(result)})
-    if result.limited:
-        talk.warn(
-            f"{result.limited:,} conversations look alike in part with so many others (a template?) that each was "
-            "compared with the most similar ones only; a near duplicate among them may have stayed"
-        )
-    talk.say(
-        f"{result.conversations:,} conversations: {result.exact:,} exact and {result.near:,} near duplicates, "
-        f"{result.kept:,} stay"
-    )
+        into = references.writer(str(index), ws, options) if index is not None else None
+        result = run(ws, options, keep, talk)
+        if into:
+            into(ws)
+            talk.say(f"index {references.shown(str(index))}: what stays is in it")
+        return result
+
+
+def restore(
+    workspace: str | Path, keys: Sequence[int] = (), *, again: Sequence[int] = (), quiet: bool = False
+) -> DedupResult:
+    """Take removals back by hand, and decide about all others as the last `dedup` of conversations or prompts did.
+
+    Such conversations stay in every later run, too.
+
+    Args:
+        workspace: Folder of the workspace.
+        keys: Conversations that shall stay.
+        again: Conversations about which `dedup` may decide again.
+        quiet: Say nothing but warnings.
+
+    Raises:
+        CurateError: There is no such conversation; nothing has changed then.
+        WorkspaceError: Not a workspace, or `dedup` did not run.
+    """
+    from curate.dedup import policy as policies
+    from curate.dedup.by_hand import change
+
+    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    with ws.lock():
+        entry = ws.manifest.get("stages", {}).get("dedup")
+        if entry is None:
+            raise WorkspaceError("nothing was removed yet", where=ws.path, hint="run `curate dedup` first")
+        last = entry["options"]
+        options = Options(**{**last, "against": tuple(last["against"])})
+        change(ws, keys, again)
+        return run(ws, options, policies.load(options.policy), talk)
+
+
+def run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:
+    """`dedup` on a workspace that is locked."""
+    try:
+        return _run(ws, options, keep, talk)
+    except OSError as error:
+        what = f"the workspace cannot be written: {error.strerror or error}"
+        raise WorkspaceError(what, where=ws.path) from error
+
+
+def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:
+    from curate.dedup import by_hand, references
+    from curate.dedup.search import search
+    from curate.dedup.signing import TABLE_OF, sign
+
+    stage = "dedup" if options.unit != "responses" else "dedup_responses"
+    table = "duplicates" if options.unit != "responses" else "repeats"
+    shards = ws.shards("conversations")
+    others = references.open_all(ws, options)
+    total = ws.rows("conversations")
+    with talk.progress("signatures", total, "conversations") as advance:
+        sign(ws, options.unit, options.num_perm, advance)
+    wanted = _fingerprint(ws, keep, options, TABLE_OF[options.unit], [other.stamp() for other in others], talk)
+    entry = ws.manifest.get("stages", {}).get(stage, {})
+    if entry.get("fingerprint") == wanted and all(
+        ws.stamp(table, index).get("fingerprint") == wanted for index in shards
+    ):
+        talk.say("duplicates: nothing has changed")
+        return DedupResult(**entry["counts"])
+    result, verdicts, corpus = search(ws, options, keep, others, by_hand.keys(ws), talk)
+    rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
+    for index, first, end in corpus.shards:
+        ws.write(table, index, rows(first, end), {"fingerprint": wanted, **_basis(ws, table, index)})
+    for index in set(ws.shards(table)) - set(shards):
+        ws.shard(table, index).unlink()
+    shown = {**asdict(options), "against": list(verdicts.names)}
+    ws.record(stage, {"fingerprint": wanted, "options": shown, "counts": asdict(result)})
+    _tell(result, talk)
     return result
 
 
-def _fingerprint(ws: Workspace, keep: Policy, threshold: float, num_perm: int, by_reward: bool, talk: Talk) -> str:
+def _basis(ws: Workspace, table: str, index: int) -> dict[str, object]:
+    """What a shard is only right with: which conversations stay decides whose responses may stand for others."""
+    return {"after": ws.stamp("duplicates", index).get("fingerprint")} if table == "repeats" else {}
+
+
+def _tell(result: DedupResult, talk: Talk) -> None:
+    name = "responses" if result.unit == "responses" else "conversations"
+    if result.limited:
+        talk.warn(
+            f"{result.limited:,} {name} look alike in part with so many others (a template?) that each was "
+            "compared with the most similar ones only; a near duplicate among them may have stayed"
+        )
+    talk.say(
+        f"{result.texts:,} {name}: {result.exact:,} exact, {result.prefix:,} contained and {result.near:,} near "
+        f"duplicates, {result.kept:,} stay"
+    )
+
+
+
+
+def _fingerprint(
+    ws: Workspace, keep: Policy, options: Options, signatures: str, others: list[object], talk: Talk
+) -> str:
     """Everything the result depends on.
 
     Raises:
         RuleError: The policy cannot keep by reward.
         WorkspaceError: A shard has no scores.
     """
-    from curate.dedup import minhash
+    from curate.dedup import policy as policies
 
-    labelled, all_shards = ws.shards("labels"), ws.shards("conversations")
-    inputs = ["conversations", "labels"]
-    if labelled and labelled != all_shards:
-        talk.warn(f"only {len(labelled)} of {len(all_shards)} shards are labelled; run `curate label` first")
-    if by_reward:
+    labelled, shards = ws.shards("labels"), ws.shards("conversations")
+    if labelled and labelled != shards:
+        talk.warn(f"only {len(labelled)} of {len(shards)} shards are labelled; run `curate label` first")
+    if options.by_reward:
         if "reward" not in keep.order:
             raise RuleError("the policy does not keep by reward", where=keep.path, hint='add "reward" to `order`')
         if not ws.has("scores"):
@@ -137,81 +241,8 @@ def _fingerprint(ws: Workspace, keep: Policy, threshold: float, num_perm: int, b
                 where=ws.path,
                 hint="run `curate score` first, or leave out `--by-reward`",
             )
-        inputs.append("scores")
-    stamps = {name: [ws.stamp(name, index).get("fingerprint") for index in all_shards] for name in inputs}
-    return fingerprint(VERSION, minhash.VERSION, keep.order, keep.classes, threshold, num_perm, by_reward, stamps)
-
-
-def _search(
-    ws: Workspace, keep: Policy, threshold: float, num_perm: int, by_reward: bool, wanted: str, talk: Talk
-) -> tuple[DedupResult, dict[str, Any]]:
-    """The work itself: survey, order, exact, near, then one table per shard."""
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    from curate.dedup import policy as policies
-    from curate.dedup import verdicts
-    from curate.dedup.corpus import collect, survey
-    from curate.dedup.exact import keepers
-    from curate.dedup.lsh import buckets
-    from curate.dedup.near import FEWEST_SHINGLES, search
-
-    shards = ws.shards("conversations")
-    total = sum(pq.read_metadata(ws.shard("conversations", index)).num_rows for index in shards)
-    count, values = bands_for(threshold, num_perm, total)
-    with TemporaryFile(dir=ws.path) as band_file, TemporaryFile(dir=ws.path) as set_file:
-        with talk.progress("signatures", total, "conversations") as advance:
-            corpus = survey(ws, band_file, (count, values), num_perm, advance)
-        order = policies.best_first(keep, _criteria(ws, keep, corpus, by_reward))
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        keeper = keepers(corpus.hashes, rank)
-        alive = (keeper == np.arange(len(keeper))) & (corpus.shingles >= FEWEST_SHINGLES)
-        shared = buckets(corpus.band_keys(), np.flatnonzero(alive))
-        with talk.progress("comparing", len(shared.rows), "conversations") as advance:
-            sets = collect(ws, set_file, corpus, shared.rows, advance)
-            near = search(shared, sets, rank, threshold)
-    found = verdicts.decide(corpus.keys, keeper, near)
-    for index, first, end in corpus.shards:
-        ws.write("duplicates", index, found.table(first, end), {"fingerprint": wanted})
-    for index in set(ws.shards("duplicates")) - set(shards):
-        ws.shard("duplicates", index).unlink()
-    exact, near_rows = found.count(verdicts.EXACT), found.count(verdicts.NEAR)
-    result = DedupResult(
-        conversations=total,
-        kept=total - exact - near_rows,
-        exact=exact,
-        near=near_rows,
-        copies=int((keeper != np.arange(total)).sum()),
-        clusters=int((np.unique(found.clusters, return_counts=True)[1] > 1).sum()),
-        candidates=len(shared.rows),
-        verified=near.verified,
-        rejected=near.verified - len(near.links),
-        limited=near.limited,
-    )
-    options = {
-        "threshold": threshold,
-        "num_perm": num_perm,
-        "bands": count,
-        "values_per_band": values,
-        "policy": keep.path.name,
-        "order": list(keep.order),
-        "classes": list(keep.classes),
-        "by_reward": by_reward,
-    }
-    return result, options
-
-
-def _criteria(ws: Workspace, keep: Policy, corpus: Corpus, by_reward: bool) -> dict[str, Any]:
-    """What the policy orders by, per conversation."""
-    import numpy as np
-
-    from curate.dedup import policy as policies
-
-    spans = [(index, corpus.keys[first:end]) for index, first, end in corpus.shards]
-    columns = {"length": corpus.lengths, "age": corpus.keys}
-    if spans and "class" in keep.order:
-        columns["class"] = np.concatenate([policies.class_ranks(ws, index, keep, keys) for index, keys in spans])
-    if spans and by_reward:
-        columns["reward"] = np.concatenate([policies.rewards(ws, index, keys) for index, keys in spans])
-    return columns
+    inputs = ["conversations", "restored", signatures, *policies.tables(ws, keep, options.by_reward)]
+    inputs += ["duplicates"] if options.unit == "responses" else []
+    stamps = {name: [ws.stamp(name, index).get("fingerprint") for index in shards] for name in inputs}
+    chosen = [options.unit, options.threshold, options.num_perm, options.by_reward]
+    return fingerprint(VERSION, chosen, keep.order, keep.classes, keep.incomplete, others, stamps)

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from curate.dedup.tokens import compiled
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from curate.dedup.tokens import Integers
 
 
-def smallest_keys(keys: NDArray[np.uint64], links: Iterable[tuple[int, int]]) -> NDArray[np.uint64]:
-    """For each row, the smallest key of the rows that it is linked to, directly or through others.
+@compiled
+def first_rows(count: int, links: Integers) -> Integers:
+    """For each row, the first of the rows that it is linked to, directly or through others.
+
+    Union-find with path halving: Tarjan and van Leeuwen, "Worst-case analysis of set union algorithms", 1984.
 
     Args:
-        keys: One per row.
-        links: Pairs of rows.
+        count: How many rows there are.
+        links: Pairs of rows (pairs x 2).
     """
-    parent: dict[int, int] = {}
-
-    def root(row: int) -> int:
-        while (above := parent.get(row, row)) != row:
-            parent[row] = parent.get(above, above)
-            row = above
-        return row
-
-    for left, right in links:
-        # The row with the smaller key becomes the root.
-        low, high = sorted((root(left), root(right)), key=lambda row: int(keys[row]))
-        parent[high] = parent.setdefault(low, low)
-    smallest = keys.copy()
-    for row in list(parent):
-        smallest[row] = keys[root(row)]
-    return smallest
+    parents = np.arange(count)
+    for i in range(links.shape[0]):
+        left, right = links[i, 0], links[i, 1]
+        while parents[left] != left:
+            parents[left] = parents[parents[left]]
+            left = parents[left]
+        while parents[right] != right:
+            parents[right] = parents[parents[right]]
+            right = parents[right]
+        parents[max(left, right)] = min(left, right)
+    for row in range(count):
+        parents[row] = parents[parents[row]]
+    return parents

@@ -35,11 +35,13 @@ class Buckets:
         rows: Those rows, ascending.
         starts: Where the buckets of each row begin in `numbers`, and the end of the last.
         numbers: Numbers of the buckets, row after row.
+        count: How many buckets there are.
     """
 
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
     numbers: NDArray[np.int64]
+    count: int
 
 
 # The lowest threshold that means anything.
@@ -72,17 +74,18 @@ def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
         )
     widest = 5 if rows <= 10**7 else 6 if rows <= 10**9 else 7
     for values in range(widest, 0, -1):
-        count = _bands_needed(threshold, values)
+        count = bands_needed(threshold, values)
         if count * values <= num_perm:
             return count, values
     raise CurateError(
         f"{num_perm} permutations cannot find a similarity of {threshold} reliably",
         where="--num-perm",
-        hint=f"give at least {_bands_needed(threshold, 1)}, or a higher threshold",
+        hint=f"give at least {bands_needed(threshold, 1)}, or a higher threshold",
     )
 
 
-def _bands_needed(threshold: float, values: int) -> int:
+def bands_needed(threshold: float, values: int) -> int:
+    """Bands of so many values that find a pair at the threshold as reliably as `RECALL` says."""
     agree = threshold**values
     return 1 if agree >= RECALL else ceil(log1p(-RECALL) / log1p(-agree))
 
@@ -100,14 +103,15 @@ def buckets(bands_of_keys: Iterable[NDArray[np.uint64]], rows: NDArray[np.int64]
     members, numbers, made = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
     for keys in bands_of_keys:
         keys = keys[rows]
-        order = np.argsort(keys, kind="stable")
-        same = keys[order[1:]] == keys[order[:-1]]
-        shared = np.r_[same, False] | np.r_[False, same] if len(keys) else np.empty(0, np.bool_)
-        number = np.cumsum(np.r_[True, ~same]) if len(keys) else np.empty(0, np.int64)
+        order = np.argsort(keys)
+        same = np.zeros(len(keys) + 1, np.bool_)
+        same[1:-1] = keys[order[1:]] == keys[order[:-1]]
+        shared = same[1:] | same[:-1]
+        first = (shared & ~same[:-1])[shared]
         members.append(rows[order[shared]])
-        numbers.append(made + number[shared])
-        made += len(keys)
+        numbers.append(made - 1 + np.cumsum(first))
+        made += int(first.sum())
     owner, bucket = np.concatenate(members), np.concatenate(numbers)
     order = np.lexsort([bucket, owner])
     candidates, starts = np.unique(owner[order], return_index=True)
-    return Buckets(candidates, np.r_[starts, len(owner)], bucket[order])
+    return Buckets(candidates, np.r_[starts, len(owner)], bucket[order], made)

@@ -1,108 +1,211 @@
-"""Near duplicates: every candidate verified, every removal justified by a conversation that stays.
+"""The search itself: every candidate verified, every removal justified by a text that stays.
 
-Conversations come in the order in which they deserve to stay. Each is compared with the kept ones
-that share a band with it; if one of them truly is similar enough, the newcomer goes, else it stays.
-So no chain of small steps removes a text that resembles nothing kept, as connected components do:
-of 24,561 rows they removed, 12 % were below the threshold to the row they were removed for.
+Texts come in the order in which they deserve to stay. Each is compared with the kept ones that contain
+it, and with those that share a band with it; if one of them truly is similar enough, the newcomer goes,
+else it stays. So no chain of small steps removes a text that resembles nothing kept, as connected
+components do: of 24,561 rows they removed, 12 % were below the threshold to the row they were removed for.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curate.dedup.kinds import NEAR, PREFIX
 from curate.dedup.minhash import jaccard
+from curate.dedup.tokens import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from curate.dedup.corpus import ShingleSets
     from curate.dedup.lsh import Buckets
+    from curate.dedup.prefix import Pairs
+    from curate.dedup.second_pass import ShingleSets
+    from curate.dedup.tokens import Hashes, Integers
 
 # Fewer different shingles than this say too little: such a text is a duplicate only when it is equal.
 FEWEST_SHINGLES = 16
-# Kept conversations that one bucket remembers, and candidates that one conversation is compared with:
-# without them a million texts from one template would be compared each with each.
+# Kept texts that one bucket remembers, and candidates that one text is compared with: without them a
+# million texts from one template would be compared each with each.
 BUCKET_LIMIT = 256
 CANDIDATE_LIMIT = 128
+# Texts after which the pages of their sets leave memory.
+STRETCH = 4096
 
 
 @dataclass(frozen=True)
-class Removal:
-    """Why a row goes: the kept row most similar to it, and their true Jaccard similarity."""
-
-    by: int
-    similarity: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """What the search found.
+class Found:
+    """What the search found, per row.
 
     Attributes:
-        removed: Per removed row, its removal.
-        links: Pairs of a removed row and a kept one that is similar enough, the keeper among them.
-        verified: Pairs compared.
+        by: The kept row that it duplicates; -1 = it stays.
+        kinds: `KEPT`, `PREFIX` or `NEAR`.
+        similarities: True Jaccard similarity to that row; 1 where that row contains it.
+        links: Pairs of a removed row and a kept one that is similar enough, the keeper among them (pairs x 2).
+        verified: Pairs whose true similarity was computed.
         limited: Rows whose candidates were cut to the limits above: a duplicate of theirs may stay.
     """
 
-    removed: dict[int, Removal]
-    links: list[tuple[int, int]]
+    by: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    similarities: NDArray[np.float32]
+    links: NDArray[np.int64]
     verified: int
     limited: int
 
 
-def search(buckets: Buckets, sets: ShingleSets, rank: NDArray[np.int64], threshold: float) -> Near:
-    """Remove what truly resembles something better.
+def search(
+    buckets: Buckets,
+    sets: ShingleSets,
+    pairs: Pairs,
+    rank: NDArray[np.int64],
+    stays: NDArray[np.bool_],
+    threshold: float,
+    advance: Callable[[int], None],
+) -> Found:
+    """Remove what truly resembles something better, or is contained in something that stays.
 
     Args:
-        buckets: The candidates and what they share.
-        sets: The shingle set of each candidate.
+        buckets: The rows that share a band with another.
+        sets: The shingle set of each of them.
+        pairs: Who contains whom.
         rank: Per row of the corpus, its place among those that deserve to stay; 0 = first.
+        stays: Per row, whether it may not be removed.
         threshold: Jaccard similarity from which on two texts are duplicates.
+        advance: Told the number of rows that are done.
     """
-    rows, sizes = buckets.rows.tolist(), sets.sizes.tolist()
-    positions = np.argsort(rank[buckets.rows], kind="stable").tolist()
-    # Kept candidates by bucket, as places in `positions`: a smaller place is a better conversation.
-    kept: defaultdict[int, list[int]] = defaultdict(list)
-    removed: dict[int, Removal] = {}
-    links: list[tuple[int, int]] = []
-    verified = limited = 0
-    for place, position in enumerate(positions):
-        size = sizes[position]
+    by = np.full(len(rank), -1, np.int64)
+    kinds = np.zeros(len(rank), np.uint8)
+    similarities = np.ones(len(rank), np.float32)
+    rows = np.union1d(buckets.rows, pairs.short)
+    rows = rows[np.argsort(rank[rows])]
+    # Where in `buckets.rows` each row is, -1 = nowhere; and who contains it.
+    places = np.full(len(rank), -1, np.int64)
+    places[buckets.rows] = np.arange(len(buckets.rows))
+    places = places[rows]
+    better = rank[pairs.long] < rank[pairs.short]
+    short, long = pairs.short[better], pairs.long[better]
+    longer = np.searchsorted(short, rows), np.searchsorted(short, rows, side="right")
+    standing = rank[buckets.rows]
+    # Kept rows by bucket, as linked lists; a place that was seen for a row is stamped with it.
+    heads = np.full(buckets.count, -1, np.int64)
+    fill = np.zeros(buckets.count, np.int32)
+    following, members = np.empty(len(buckets.numbers), np.int64), np.empty(len(buckets.numbers), np.int64)
+    stamps, shares = np.full(len(buckets.rows), -1, np.int64), np.zeros(len(buckets.rows), np.int64)
+    links, counts = [np.empty((0, 2), np.int64)], np.zeros(3, np.int64)
+    for first in range(0, len(rows), STRETCH):
+        some = slice(first, first + STRETCH)
+        links.append(
+            _search(
+                rows[some], places[some], longer[0][some], longer[1][some], long,
+                buckets.rows, buckets.starts, buckets.numbers, standing, sets.hashes, sets.starts,
+                heads, fill, following, members, stamps, shares,
+                stays, threshold, BUCKET_LIMIT, CANDIDATE_LIMIT, by, kinds, similarities, counts,
+            )
+        )  # fmt: skip
+        sets.forget()
+        advance(len(rows[some]))
+    return Found(by, kinds, similarities, np.concatenate(links), int(counts[1]), int(counts[2]) + pairs.limited)
+
+
+@compiled
+def _search(
+    rows: Integers,
+    places: Integers,
+    longer_from: Integers,
+    longer_to: Integers,
+    longer: Integers,
+    bucket_rows: Integers,
+    bucket_starts: Integers,
+    bucket_numbers: Integers,
+    standing: Integers,
+    hashes: Hashes,
+    set_starts: Integers,
+    heads: Integers,
+    fill: NDArray[np.int32],
+    following: Integers,
+    members: Integers,
+    stamps: Integers,
+    shares: Integers,
+    stays: NDArray[np.bool_],
+    threshold: float,
+    bucket_limit: int,
+    candidate_limit: int,
+    by: Integers,
+    kinds: NDArray[np.uint8],
+    similarities: NDArray[np.float32],
+    counts: Integers,
+) -> Integers:
+    """Decide a stretch of rows, best first; `heads` to `counts` carry over to the next stretch.
+
+    `counts` are the entries of the linked lists, the pairs verified and the rows limited. Places are
+    positions in `bucket_rows`; `standing` is the rank of each.
+    """
+    links, linked = np.empty((rows.size * candidate_limit, 2), np.int64), 0
+    candidates = np.empty(bucket_rows.size, np.int64)
+    for i in range(rows.size):
+        row, place = rows[i], places[i]
+        if not stays[row]:
+            for at in range(longer_from[i], longer_to[i]):
+                if by[longer[at]] < 0:
+                    by[row], kinds[row] = longer[at], PREFIX
+                    links[linked, 0], links[linked, 1] = row, longer[at]
+                    linked += 1
+                    break
+        if by[row] >= 0 or place < 0:
+            continue
+        size = set_starts[place + 1] - set_starts[place]
         if size < FEWEST_SHINGLES:
             continue
-        mine = buckets.numbers[buckets.starts[position] : buckets.starts[position + 1]].tolist()
-        shares = Counter(chain.from_iterable(kept[bucket] for bucket in mine if bucket in kept))
-        others = [p for p in shares if _sizes_allow(size, sizes[positions[p]], threshold)]
-        others.sort(key=lambda p: (-shares[p], p))
-        compared = others[:CANDIDATE_LIMIT]
-        hashes = sets[position] if compared else np.empty(0, np.uint64)
-        found = [
-            (similarity, -other)
-            for other in compared
-            if (similarity := jaccard(hashes, sets[positions[other]], threshold)) >= threshold
-        ]
-        verified += len(compared)
-        crowded = False
-        if found:
-            row, (similarity, keeper) = rows[position], max(found)
-            removed[row] = Removal(rows[positions[-keeper]], similarity)
-            links += [(row, rows[positions[-other]]) for _, other in found]
+        own = hashes[set_starts[place] : set_starts[place + 1]]
+        limited, found = False, 0
+        for at in range(bucket_starts[place], bucket_starts[place + 1]):
+            entry = heads[bucket_numbers[at]]
+            while entry >= 0:
+                other = members[entry]
+                if stamps[other] != place:
+                    stamps[other], shares[other] = place, 0
+                    other_size = set_starts[other + 1] - set_starts[other]
+                    # The smaller set within the larger is the best case.
+                    if min(size, other_size) / max(size, other_size) >= threshold:
+                        candidates[found] = other
+                        found += 1
+                shares[other] += 1
+                entry = following[entry]
+        if found > candidate_limit:
+            limited = True
+            # Those that share the most bands, of them those that deserve to stay the most.
+            order = np.argsort(standing[candidates[:found]] - (shares[candidates[:found]] << 40))
+            candidates[:candidate_limit] = candidates[order[:candidate_limit]]
+            found = candidate_limit
+        best, best_similarity = np.int64(-1), 0.0
+        if not stays[row]:
+            for k in range(found):
+                other = candidates[k]
+                similarity = jaccard(own, hashes[set_starts[other] : set_starts[other + 1]], threshold)
+                if similarity < threshold:
+                    continue
+                links[linked, 0], links[linked, 1] = row, bucket_rows[other]
+                linked += 1
+                tie = similarity == best_similarity and standing[other] < standing[best]
+                if similarity > best_similarity or tie:
+                    best, best_similarity = other, similarity
+            counts[1] += found
+        if best >= 0:
+            by[row], kinds[row], similarities[row] = bucket_rows[best], NEAR, best_similarity
         else:
-            for bucket in mine:
-                if len(kept[bucket]) < BUCKET_LIMIT:
-                    kept[bucket].append(place)
-                else:
-                    crowded = True
-        limited += crowded or len(others) > CANDIDATE_LIMIT
-    return Near(removed, links, verified, limited)
-
-
-def _sizes_allow(left: int, right: int, threshold: float) -> bool:
-    """Whether sets of these sizes can be similar enough: the smaller one within the larger is the best case."""
-    return min(left, right) / max(left, right) >= threshold
+            for at in range(bucket_starts[place], bucket_starts[place + 1]):
+                bucket = bucket_numbers[at]
+                if fill[bucket] >= bucket_limit:
+                    limited = True
+                    continue
+                members[counts[0]], following[counts[0]] = place, heads[bucket]
+                heads[bucket] = counts[0]
+                counts[0] += 1
+                fill[bucket] += 1
+        counts[2] += limited
+    return links[:linked].copy()

@@ -1,4 +1,4 @@
-"""Conversations as the kernels want them: Arrow buffers, batch by batch, never a whole workspace."""
+"""The texts that are compared, as the kernels want them: Arrow buffers, batch by batch, never a whole workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.errors import WorkspaceError
+from curate.errors import CurateError, WorkspaceError, did_you_mean
 from curate.schema import ROLES
 
 if TYPE_CHECKING:
@@ -26,29 +26,52 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# What one text is: all of a conversation, its prompts together, or one response.
+UNITS = ("conversation", "prompts", "responses")
 BATCH_ROWS = 256
+
+
+def check_unit(unit: str) -> None:
+    """Refuse a unit that does not exist.
+
+    Raises:
+        CurateError: With the nearest one that does.
+    """
+    if unit not in UNITS:
+        raise CurateError(f"there is no unit `{unit}`", where="--unit", hint=did_you_mean(unit, UNITS))
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The text of a batch of conversations.
+    """The texts of a batch of conversations.
 
     Attributes:
+        content: All messages.
         data: UTF-8 bytes of all messages.
         offsets: Where each message begins in `data`, and the end of the last.
         roles: Index in `schema.ROLES` of each message.
-        rows: Where each conversation begins among the messages, and the end of the last.
+        rows: Where each text begins among the messages, and the end of the last.
+        owners: Conversation of each text, by its place in the batch.
+        turns: Index of each text in the messages of its conversation; -1 unless the unit is a response.
     """
 
+    content: pa.LargeStringArray
     data: NDArray[np.uint8]
     offsets: NDArray[np.int64]
     roles: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    turns: NDArray[np.int32]
 
     @property
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-        """All four, in the order in which every kernel takes them."""
+        """What every kernel takes, in that order."""
         return self.data, self.offsets, self.roles, self.rows
+
+    def characters(self) -> NDArray[np.int64]:
+        """The number of characters of each text."""
+        lengths = pc.utf8_length(self.content).to_numpy(zero_copy_only=False)
+        return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][self.rows])
 
 
 def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
@@ -72,30 +95,46 @@ def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterato
         raise WorkspaceError("the shard is damaged", where=path, hint=hint) from error
 
 
-def texts(messages: pa.ListArray) -> Texts:
-    """The buffers of a column of messages; tool calls count as part of their message."""
+def texts(messages: pa.ListArray, unit: str = "conversation") -> Texts:
+    """The buffers of a column of messages; tool calls count as part of their message.
+
+    Whole conversations are not copied; of the other units only the messages that belong to them are.
+    """
     values = messages.values
     content = values.field("content").cast(pa.large_string())
     calls = values.field("tool_calls")
     if calls.null_count < len(calls):
         space = pa.scalar(" ", pa.large_string())
         content = pc.binary_join_element_wise(content, calls.cast(pa.large_string()), space, null_handling="skip")
+    roles = pc.index_in(values.field("role"), pa.array(ROLES)).to_numpy(zero_copy_only=False).astype(np.uint8)
+    begins = messages.offsets.to_numpy().astype(np.int64)
+    rows, owners = begins, np.arange(len(messages))
+    turns = np.full(len(messages), -1, np.int32)
+    if unit != "conversation":
+        within = np.arange(len(roles)) >= begins[0]
+        wanted = within & (np.arange(len(roles)) < begins[-1]) & (roles == _ROLE_OF[unit])
+        content, roles = content.filter(pa.array(wanted)), roles[wanted]
+        rows = np.r_[0, np.cumsum(wanted)][begins]
+        if unit == "responses":
+            places = np.flatnonzero(wanted)
+            owners = np.searchsorted(begins, places, side="right") - 1
+            turns = (places - begins[owners]).astype(np.int32)
+            rows = np.arange(len(places) + 1)
     _, offsets, data = content.buffers()
-    roles = pc.index_in(values.field("role"), pa.array(ROLES))
     return Texts(
+        content=content,
         data=np.frombuffer(data or b"", np.uint8),
         offsets=np.frombuffer(offsets, np.int64)[content.offset : content.offset + len(content) + 1]
         if len(content)
         else np.zeros(1, np.int64),
-        roles=roles.to_numpy(zero_copy_only=False).astype(np.uint8),
-        rows=messages.offsets.to_numpy().astype(np.int64),
+        roles=roles,
+        rows=rows,
+        owners=owners,
+        turns=turns,
     )
 
 
-def characters(messages: pa.ListArray) -> NDArray[np.int64]:
-    """The number of characters in each conversation's messages."""
-    lengths = pc.utf8_length(messages.values.field("content")).to_numpy(zero_copy_only=False)
-    return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][messages.offsets.to_numpy()])
+_ROLE_OF = {"prompts": ROLES.index("user"), "responses": ROLES.index("assistant")}
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

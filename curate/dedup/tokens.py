@@ -69,8 +69,8 @@ def _lower() -> NDArray[np.uint16]:
     """The lower-case code point of every two-byte code point; itself where that takes another number of bytes."""
     lower = [chr(point).lower() for point in range(0x800)]
     fits = [len(text) == 1 and len(text.encode()) == (1 if point < 0x80 else 2) for point, text in enumerate(lower)]
-    return np.array([ord(text) if fit else point for point, (text, fit) in enumerate(zip(lower, fits, strict=True))],
-                    np.uint16)
+    points = [ord(text) if fit else point for point, (text, fit) in enumerate(zip(lower, fits, strict=True))]
+    return np.array(points, np.uint16)
 
 
 KINDS = _kinds()
@@ -87,9 +87,8 @@ def compiled(function: Function) -> Function:
         return cast("Function", numba.njit(nogil=True)(function))
 
 
-@intrinsic
-def _load(typing: Any, data: Any, at: Any) -> Any:
-    """The eight bytes of an array from a place on, whatever their alignment; the array must have them."""
+def _loaded(typing: Any, data: Any, at: Any) -> Any:
+    """Code for the eight bytes of an array from a place on, whatever their alignment; the array must have them."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -99,6 +98,9 @@ def _load(typing: Any, data: Any, at: Any) -> Any:
         return word
 
     return types.uint64(data, types.intp), generate
+
+
+_load: Any = intrinsic(_loaded)
 
 
 @compiled
@@ -163,7 +165,7 @@ def _classify_beyond_ascii(data: Bytes, at: int, count: int, low: Bytes, kinds: 
         point = np.int64(lead & (0xFF >> (size + 1)))
         for k in range(1, size):
             point = (point << 6) | np.int64(data[at + i + k] & 0x3F)
-        kind = KINDS[point] if point < 0x10000 else alone
+        kind = KINDS[point] if point < 0x10000 else np.uint8(ALONE)
         if kind == ALONE:
             kind = alone
             alone = np.uint8(ALONE + ALONE + 1 - alone)
@@ -179,7 +181,7 @@ def _classify_beyond_ascii(data: Bytes, at: int, count: int, low: Bytes, kinds: 
 @compiled
 def _hash(low: Bytes, start: np.uint64, size: np.uint64) -> np.uint64:
     """The hash of a token of so many bytes; `low` holds at least 16 from its start on."""
-    h = (_load(low, start) & _FIRST_BYTES[min(size, np.uint64(8))]) ^ (_OTHER + size)
+    h: np.uint64 = (_load(low, start) & _FIRST_BYTES[min(size, np.uint64(8))]) ^ (_OTHER + size)
     h *= _FIRST
     h ^= h >> np.uint64(32)
     if size > 8:
@@ -197,9 +199,7 @@ def scratch() -> Space:
 
 
 @compiled
-def read_tokens(
-    data: Bytes, at: int, end: int, tokens: Hashes, have: int, space: Space
-) -> tuple[int, int]:
+def read_tokens(data: Bytes, at: int, end: int, tokens: Hashes, have: int, space: Space) -> tuple[int, int]:
     """Append the tokens of the next block of a message.
 
     Args:
@@ -229,7 +229,7 @@ def read_tokens(
     edges[runs] = count
     # The last run may go on in the next block, all but its full pieces.
     open_run = runs if not last and before != SEPARATOR else runs + 1
-    at += count
+    at += int(count)
     for run in range(runs):
         start, stop = np.uint64(edges[run]), np.uint64(edges[run + 1])
         if kinds[start] == SEPARATOR:
@@ -242,7 +242,7 @@ def read_tokens(
             start += piece
             size -= piece
         if run + 1 == open_run:
-            at -= np.int64(size)
+            at -= int(size)
             break
         tokens[have] = _hash(low, start, size)
         have += 1

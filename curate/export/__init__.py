@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 2
+VERSION = 3
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "contamination", "scores")
+INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
 
 
 @dataclass(frozen=True)

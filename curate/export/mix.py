@@ -100,9 +100,12 @@ def _responses(
             frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
-    frame = frame.join(_masked(workspace, index, policy), on=["key", "turn"], how="left", maintain_order="left")
-    masked = contaminated.responses(workspace, index, policy, turns)
-    frame = frame.join(masked, on=["key", "turn"], how="left", maintain_order="left")
+    for masking in (
+        _masked(workspace, index, policy),
+        _repeats(workspace, index, policy),
+        contaminated.responses(workspace, index, policy, turns),
+    ):
+        frame = frame.join(masking, on=["key", "turn"], how="left", maintain_order="left")
     rewards = frame["reward"]
     if not rewards.drop_nulls().is_between(0, 1).all():
         raise WorkspaceError("a reward is not between 0 and 1", where=workspace.shard("scores", index))
@@ -134,6 +137,8 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then("flagged:" + pl.col("flag"))
         .when(pl.col("contaminated_by").is_not_null())
         .then("contaminated:" + pl.col("contaminated_by"))
+        .when(pl.col("repeats"))
+        .then(pl.lit("repeats"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
         .then(pl.lit("unlabelled"))
         .when(pl.lit(policy.fallback != "coarse") & unscored)
@@ -166,6 +171,23 @@ def _masked(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
     return hits.unique(["key", "turn"], keep="first", maintain_order=True)
 
 
+def _repeats(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
+    """The responses that repeat another's text, with `repeats` true.
+
+    Raises:
+        WorkspaceError: Other conversations were kept when they were found: the text that stays for them may be gone.
+    """
+    if "repeats" not in policy.tables:
+        return pl.DataFrame(schema={"key": pl.UInt64, "turn": pl.Int32, "repeats": pl.Boolean})
+    if workspace.stamp("repeats", index).get("after") != workspace.stamp("duplicates", index).get("fingerprint"):
+        raise WorkspaceError(
+            "the repeated responses were found before other conversations were removed",
+            where=workspace.shard("repeats", index),
+            hint="run `curate dedup --unit responses` again",
+        )
+    return workspace.read("repeats", index, ["key", "turn"]).with_columns(repeats=pl.lit(True))
+
+
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
     """Conversations with `flags` (rules that fired), `duplicate` (a kept conversation has it) and `contaminated_by`."""
     flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
@@ -191,11 +213,12 @@ def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl
 
 def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first reason that holds, per conversation; null = exported."""
+    named = pl.col("flag").is_not_null() | pl.col("repeats") | pl.col("contaminated_by").is_not_null()
     by_key = responses.group_by("key").agg(
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
         trained=pl.col("masked").is_null().any(),
-        named=pl.col("masked").filter(pl.col("masked").str.contains(":", literal=True)).first(),
+        masked=pl.col("masked").filter(named).first(),
     )
     flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
     reason = (
@@ -212,7 +235,7 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .when(pl.lit(policy.fallback == "drop") & pl.col("unscored"))
         .then(pl.lit("unscored"))
         .when(~pl.col("trained"))
-        .then(pl.coalesce("named", pl.lit("zero_weight")))
+        .then(pl.coalesce("masked", pl.lit("zero_weight")))
     )
     return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
 

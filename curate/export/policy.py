@@ -109,6 +109,7 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
     without = {
         "flags": "nothing is dropped for dirt; `curate clean` finds it",
         "duplicates": "duplicates are kept; `curate dedup` finds them",
+        "repeats": None,
         "contamination": "items of benchmarks are kept, although `curate decontaminate` ran: run it again"
         if "decontaminate" in workspace.manifest.get("stages", {})
         else None,

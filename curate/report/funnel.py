@@ -133,8 +133,16 @@ def _label(entry: dict[str, Any]) -> list[Count]:
 
 
 def _dedup(entry: dict[str, Any]) -> list[Count]:
-    counts = {kind: entry["counts"][kind] for kind in ("exact", "near")}
-    return [("duplicates", "conversations", sum(counts.values()), counts)]
+    return [("duplicates", "conversations", *_kinds(entry))]
+
+
+def _dedup_responses(entry: dict[str, Any]) -> list[Count]:
+    return [("repeats", "responses", *_kinds(entry))]
+
+
+def _kinds(entry: dict[str, Any]) -> tuple[int, dict[str, int]]:
+    counts = {kind: entry["counts"][kind] for kind in ("exact", "prefix", "near")}
+    return sum(counts.values()), counts
 
 
 def _decontaminate(entry: dict[str, Any]) -> list[Count]:
@@ -172,6 +180,7 @@ COUNTS: dict[str, Callable[[dict[str, Any]], list[Count]]] = {
     "clean": _clean,
     "label": _label,
     "dedup": _dedup,
+    "dedup_responses": _dedup_responses,
     "decontaminate": _decontaminate,
     "score": _score,
     "export": _export,

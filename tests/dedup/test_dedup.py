@@ -21,12 +21,8 @@ def table(ws):
 
 
 def removals(ws):
-    frame = table(ws)
-    return {
-        key: (by, kind, round(similarity, 4))
-        for key, by, kind, similarity, _ in frame.iter_rows()
-        if by is not None
-    }
+    frame = table(ws).select("key", "removed_by", "kind", "similarity").drop_nulls("removed_by")
+    return {key: (by, kind, round(similarity, 4)) for key, by, kind, similarity in frame.iter_rows()}
 
 
 def content(ws):
@@ -49,7 +45,7 @@ def test_equal_conversations_are_exact_duplicates_whatever_their_shard(workspace
     ws = workspace([[("user", words(i % 4, 30))] for i in range(8)])
     result = dedup(ws.path, quiet=True)
     assert removals(ws) == {i: (i - 4, "exact", 1.0) for i in range(4, 8)}
-    assert (result.conversations, result.kept, result.exact, result.near, result.copies) == (8, 4, 4, 0, 4)
+    assert (result.texts, result.kept, result.exact, result.near, result.copies) == (8, 4, 4, 0, 4)
 
 
 def test_ids_are_never_looked_at(workspace, words):
@@ -168,7 +164,7 @@ def test_empty_one_word_and_very_long_conversations_work(workspace, words):
 def test_a_workspace_without_conversations_is_done_at_once(workspace):
     ws = workspace([])
     ws.record("ingest", [])
-    assert dedup(ws.path, quiet=True) == DedupResult(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    assert dedup(ws.path, quiet=True) == DedupResult("conversation", *[0] * 12)
 
 
 def test_a_crowd_in_one_bucket_stays_bounded_and_is_counted(workspace, words, monkeypatch, capsys):
@@ -204,8 +200,8 @@ def test_every_removal_is_justified_by_a_kept_conversation(
     result = dedup(ws.path, threshold=threshold, quiet=True)
     gone = removals(ws)
     assert table(ws)["key"].to_list() == list(range(len(conversations)))
-    assert result.kept + result.exact + result.near == result.conversations == len(conversations)
-    assert len(gone) == result.exact + result.near
+    assert result.kept + result.exact + result.prefix + result.near == result.texts == len(conversations)
+    assert len(gone) == result.exact + result.prefix + result.near
     for key, (by, kind, similarity) in gone.items():
         assert by not in gone
         assert similarity == round(truth(plain_shingles, conversations[key], conversations[by]), 4)
@@ -234,7 +230,7 @@ def test_new_conversations_options_or_labels_redo_the_work(workspace, words, wri
     with pytest.raises(WorkspaceError, match="`labels` was made from other conversations"):
         dedup(ws.path, quiet=True)
     write(ws, "labels", "class", {0: ["gpt-4"]})
-    assert dedup(ws.path, quiet=True).conversations == 4
+    assert dedup(ws.path, quiet=True).texts == 4
     assert ws.has("duplicates")
 
 
@@ -269,7 +265,8 @@ def test_the_number_of_processors_changes_nothing(workspace, words, monkeypatch)
     assert found[0] == found[1]
 
 
-def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same_bytes(workspace, words):
+@pytest.mark.parametrize("where", ["signatures", "duplicates"])
+def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same_bytes(workspace, words, where):
     rows = [[("user", edited(words(i % 3, 80), i % 7))] for i in range(9)]
     killed, whole = workspace(rows, name="killed"), workspace(rows, name="whole")
     before = {path.name for path in killed.path.iterdir()}
@@ -279,14 +276,14 @@ def test_a_killed_run_leaves_nothing_and_the_next_gives_the_same_bytes(workspace
         "from curate.dedup import dedup\n"
         "write = Workspace.write\n"
         "def once(self, table, index, data, stamp):\n"
-        "    os.kill(os.getpid(), 9) if index else write(self, table, index, data, stamp)\n"
+        f"    os.kill(os.getpid(), 9) if index and table == {where!r} else write(self, table, index, data, stamp)\n"
         "Workspace.write = once\n"
         "dedup(sys.argv[1], quiet=True)\n"
     )
     run = subprocess.run([sys.executable, "-c", script, str(killed.path)], check=False, timeout=120)
     assert run.returncode == -signal.SIGKILL
-    assert killed.shards("duplicates") == [0]
-    assert {path.name for path in killed.path.iterdir()} - before <= {".lock", "duplicates"}
+    assert killed.shards(where) == [0]
+    assert {path.name for path in killed.path.iterdir()} - before <= {".lock", "duplicates", "signatures"}
     assert dedup(killed.path, quiet=True) == dedup(whole.path, quiet=True)
     assert content(killed) == content(whole)
     assert killed.manifest == whole.manifest

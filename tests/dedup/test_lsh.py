@@ -60,6 +60,7 @@ def test_rows_share_a_bucket_when_and_only_when_they_share_a_key():
     mine = [set(found.numbers[a:b].tolist()) for a, b in zip(found.starts, found.starts[1:], strict=False)]
     assert found.rows.tolist() == [0, 1, 2]
     assert [len(mine[0] & mine[1]), len(mine[1] & mine[2]), len(mine[0] & mine[2])] == [1, 1, 0]
+    assert sorted(set().union(*mine)) == list(range(found.count))
 
 
 def test_no_rows_have_no_buckets():

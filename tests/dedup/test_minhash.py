@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.dedup import minhash
-from curate.dedup.texts import characters, texts
+from curate.dedup.texts import texts
 from curate.schema import TABLES
 
 MESSAGES = TABLES["conversations"].arrow.field("messages").type
@@ -21,11 +21,19 @@ def column(*conversations, calls=None):
     return pa.array(rows, MESSAGES)
 
 
+def signed(arrays, num_perm=10):
+    return minhash.signatures(*arrays, *minhash.permutations(num_perm))
+
+
 def hashes(conversation, calls=None):
-    data, offsets, roles, rows = texts(column(conversation, calls=calls)).arrays
-    a, b = minhash.permutations(5)
-    _, totals = minhash.band_keys(data, offsets, roles, rows, a, b, 5)
-    return minhash.shingle_hashes(data, offsets, roles, rows[0], rows[1], totals[0])
+    """Distinct shingles, sorted."""
+    arrays = texts(column(conversation, calls=calls)).arrays
+    return minhash.shingle_sets(*arrays, np.array([0]), signed(arrays)[1])[0]
+
+
+def length(conversation):
+    """Shingles, repeats included."""
+    return minhash.shingles_of(signed(texts(column(conversation)).arrays)[1][0])
 
 
 def same(left, right):
@@ -41,7 +49,7 @@ conversations = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(conversations)
 def test_shingles_are_those_of_a_plain_python_reading(plain_shingles, conversation):
-    assert len(set(hashes(conversation).tolist())) == len(plain_shingles(conversation))
+    assert len(hashes(conversation)) == len(plain_shingles(conversation))
 
 
 @settings(max_examples=50, deadline=None)
@@ -49,7 +57,7 @@ def test_shingles_are_those_of_a_plain_python_reading(plain_shingles, conversati
 def test_jaccard_is_that_of_the_plain_sets(plain_shingles, left, right):
     one, two = plain_shingles(left), plain_shingles(right)
     expected = len(one & two) / len(one | two) if one | two else 1.0
-    assert minhash.jaccard(np.unique(hashes(left)), np.unique(hashes(right)), 0.0) == pytest.approx(expected)
+    assert minhash.jaccard(hashes(left), hashes(right), 0.0) == pytest.approx(expected)
 
 
 @given(st.sets(st.integers(0, 60), max_size=40), st.sets(st.integers(0, 60), max_size=40), st.floats(0.01, 1))
@@ -105,7 +113,7 @@ def test_words_order_and_accents_count(left, right):
 
 def test_each_ideograph_syllable_and_emoji_is_a_token():
     for text, tokens in (("漢字かな", 4), ("한국어다", 4), ("สวัสดี", 6), ("😀😀😀", 3), ("日本abc語", 4)):
-        assert len(hashes([("user", text)])) == 1 + tokens - 2
+        assert length([("user", text)]) == 1 + tokens - 2
 
 
 def test_a_role_is_no_word_and_counts():
@@ -123,7 +131,7 @@ def test_tool_calls_count():
 
 def test_short_texts_have_shorter_shingles():
     short, long = " ".join(["w"] * 38), " ".join(["w"] * 39)
-    assert (len(hashes([("user", short)])), len(hashes([("user", long)]))) == (39 - 2, 40 - 4)
+    assert (length([("user", short)]), length([("user", long)])) == (39 - 2, 40 - 4)
 
 
 @pytest.mark.parametrize("repeat", [200, 205, 1000, 50_000])
@@ -136,19 +144,37 @@ def test_blocks_join_without_a_seam(repeat, plain_shingles):
 def test_invalid_utf8_reads_no_byte_outside_its_message(content):
     padded = np.frombuffer(content + b"\x80\x80\x80", np.uint8)
     exact = np.frombuffer(content, np.uint8)
-    found = []
-    for data in (padded, exact):
-        offsets, roles, rows = np.array([0, len(content)]), np.zeros(1, np.uint8), np.array([0, 1])
-        a, b = minhash.permutations(5)
-        found.append(minhash.band_keys(data, offsets, roles, rows, a, b, 5)[0])
-    assert np.array_equal(*found)
+    rest = np.array([0, len(content)]), np.zeros(1, np.uint8), np.array([0, 1])
+    found = [signed((data, *rest)) for data in (padded, exact)]
+    assert all(np.array_equal(left, right) for left, right in zip(*found, strict=True))
 
 
 def test_slices_of_a_column_read_as_whole_ones():
     whole = column([("user", "first of them")], [("user", LONG), ("assistant", "ünï")], [("user", "漢字")])
     part = texts(whole.slice(1, 2))
-    a, b = minhash.permutations(10)
-    all_keys, _ = minhash.band_keys(*texts(whole).arrays, a, b, 5)
-    assert np.array_equal(minhash.band_keys(*part.arrays, a, b, 5)[0], all_keys[:, 1:])
-    assert characters(whole.slice(1, 2)).tolist() == [len(LONG) + 3, 2]
-    assert characters(column([])).tolist() == [0]
+    assert np.array_equal(signed(part.arrays)[0], signed(texts(whole).arrays)[0][1:])
+    assert part.characters().tolist() == [len(LONG) + 3, 2]
+    assert texts(column([])).characters().tolist() == [0]
+
+
+@settings(deadline=None)
+@given(st.text("aZ é漢😀 ", min_size=1, max_size=30), st.integers(1, 400), st.integers(1, 3000))
+def test_where_a_block_ends_changes_no_token(piece, repeat, before):
+    whole = signed(texts(column([("user", piece * repeat)])).arrays)
+    moved = signed(texts(column([("user", "," * before + piece * repeat)])).arrays)
+    assert all(np.array_equal(left, right) for left, right in zip(whole, moved, strict=True))
+
+
+def test_a_run_without_an_end_gives_a_token_for_every_64_bytes():
+    for text, tokens in (("x" * 64, 1), ("x" * 65, 2), ("x" * 100_000, 1563), ("é" * 64, 2), ("ﬀ" * 64, 4)):
+        assert signed(texts(column([("user", text)])).arrays)[1][0] == 1 + tokens
+
+
+def test_digests_tell_which_text_begins_another():
+    first, second = [("user", LONG), ("assistant", "yes, of course")], ("user", "go on " * 3000)
+    both = texts(column(first, [*first, second], [("user", LONG), ("assistant", "yes, of no course")]))
+    _, tokens, ends = signed(both.arrays)
+    assert ends[1] == ends[3] != ends[6]
+    assert ends[0] == ends[2] == ends[5]
+    places = np.array([tokens[0], tokens[1]])
+    assert minhash.digests_at(*both.arrays, np.array([1]), np.array([0, 2]), places).tolist() == [ends[1], ends[4]]

@@ -29,7 +29,7 @@ def policy(tmp_path, text):
 
 def test_the_shipped_policy_is_valid():
     shipped = load("keep.toml")
-    assert shipped.order == ("class", "reward", "length", "age")
+    assert shipped.order == ("class", "reward", "verified", "completeness", "length", "age")
     assert shipped.classes[:2] == ("human", "gpt-4")
 
 
@@ -76,6 +76,39 @@ def test_by_reward_needs_a_policy_that_asks_for_it(twins, write, tmp_path):
         dedup(twins.path, by_reward=True, policy=policy(tmp_path, 'order = ["length"]\nclasses = []'), quiet=True)
 
 
+def test_a_verified_copy_stays_though_it_is_shorter(tmp_path, words):
+    import pyarrow as pa
+
+    from curate.schema import TABLES
+    from curate.workspace import Workspace
+
+    ws = Workspace(tmp_path / "ws", create=True)
+    text = words(1, 300)
+    rows = [
+        {"key": key, "source": "s", "source_file": "f", "source_row": key, "content_hash": f"{key:032x}", "edits": []}
+        | {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": text + end}], "marks": marks}
+        for key, (end, marks) in enumerate([("", ["verified"]), (" and longer", [])])
+    ]
+    ws.write("conversations", 0, pa.Table.from_pylist(rows, TABLES["conversations"].arrow), {"fingerprint": "x"})
+    dedup(ws.path, quiet=True)
+    assert kept(ws) == [0]
+
+
+def test_a_whole_copy_stays_though_the_cut_off_one_is_longer(twins):
+    import pyarrow as pa
+
+    from curate.schema import TABLES
+
+    for shard in twins.shards("conversations"):
+        keys = twins.read("conversations", shard, ["key"])["key"].to_list()
+        rows = [{"key": key, "rules": ["cut_off"] if key == 2 else ["email"]} for key in keys]
+        table = pa.Table.from_pylist([row | {"unknown": [], "turns": [], "redact": []} for row in rows],
+                                     TABLES["flags"].arrow)
+        twins.write("flags", shard, table, {"fingerprint": "flagged"})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [1]
+
+
 def test_age_alone_keeps_the_first(twins, tmp_path):
     dedup(twins.path, policy=policy(tmp_path, 'order = ["age"]\nclasses = []'), quiet=True)
     assert kept(twins) == [0]
@@ -104,6 +137,7 @@ def test_labels_of_some_shards_only_are_used_with_a_warning(workspace, words, wr
         ('order = ["lenght"]\nclasses = []', "unknown criterion `lenght`; did you mean `length`"),
         ('order = ["age", "age"]\nclasses = []', "`order` names `age` twice"),
         ("order = 3\nclasses = []", "`order` is missing or not a list of names"),
+        ('order = ["age"]\nclasses = []\nincomplete = 3', "`incomplete` is missing or not a list of names"),
         ('order = ["age"]', "`classes` is missing or not a list of names"),
         ('order = ["age"]\nclasses = ["a", "a"]', "`classes` names `a` twice"),
     ],

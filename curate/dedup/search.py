@@ -1,0 +1,112 @@
+"""The work of `curate dedup` once there are signatures: order, equal texts, other sets, contained and near ones."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curate.dedup import DedupResult, near, policy, prefix, verdicts
+from curate.dedup.corpus import load
+from curate.dedup.exact import keepers
+from curate.dedup.kept import in_kept_conversations
+from curate.dedup.kinds import EXACT, NEAR, PREFIX
+from curate.dedup.lsh import bands, buckets
+from curate.dedup.minhash import SHORT, SHORT_WIDTH, WIDTH
+from curate.dedup.reference import Query
+from curate.dedup.reference import search as search_elsewhere
+from curate.dedup.second_pass import Places, read_again
+from curate.dedup.signing import TABLE_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from curate.console import Talk
+    from curate.dedup import Options
+    from curate.dedup.corpus import Corpus
+    from curate.dedup.policy import Policy
+    from curate.dedup.reference import Reference
+    from curate.dedup.verdicts import Verdicts
+    from curate.workspace import Workspace
+
+# Shorter texts of these units are equal without being copies: "continue", "Acknowledged.", "Hello! How can I help?".
+FEWEST_TOKENS = {"conversation": 0, "prompts": 5, "responses": 50}
+
+
+def search(
+    ws: Workspace,
+    options: Options,
+    keep: Policy,
+    others: Sequence[Reference],
+    restored: NDArray[np.uint64],
+    talk: Talk,
+) -> tuple[DedupResult, Verdicts, Corpus]:
+    """Decide about every text.
+
+    Args:
+        ws: The workspace, with signatures for the unit.
+        options: What a duplicate is.
+        keep: Which copy stays.
+        others: Other sets, whose copies always stay.
+        restored: Conversations that may not be removed.
+        talk: Where progress is shown.
+    """
+    table = TABLE_OF[options.unit]
+    shards = ws.shards("conversations")
+    count, values = bands(options.threshold, options.num_perm, ws.rows(table))
+    with TemporaryFile(dir=ws.path) as band_file, TemporaryFile(dir=ws.path) as set_file:
+        corpus = load([(index, ws.shard(table, index)) for index in shards], band_file, (count, values))
+        order = policy.best_first(keep, policy.criteria(ws, keep, corpus, options.by_reward))
+        # A response of a conversation that goes anyway stands for none that stays.
+        out = ~in_kept_conversations(ws, corpus) if options.unit == "responses" else np.zeros(len(order), np.bool_)
+        order = order[np.argsort(out[order], kind="stable")]
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        stays = np.isin(corpus.keys, restored) & (options.unit != "responses")
+        gone = int(out.sum())
+        out |= corpus.tokens < FEWEST_TOKENS[options.unit]
+        keeper = keepers(corpus.hashes, rank)
+        keeper[stays | out] = np.flatnonzero(stays | out)
+        best = (keeper == np.arange(len(keeper))) & ~out
+        says_enough = best & (_shingles(corpus) >= near.FEWEST_SHINGLES)
+        query = Query(
+            ws, options.unit, corpus, np.flatnonzero(best & ~stays), np.flatnonzero(says_enough & ~stays),
+            values, options.threshold,
+        )  # fmt: skip
+        elsewhere = search_elsewhere(query, others)
+        rows = np.flatnonzero(says_enough & ~elsewhere.has)
+        shared = buckets(corpus.band_keys(), rows)
+        begun = prefix.starting_with(corpus, rows, corpus, rows)
+        places = Places(begun.long, corpus.tokens[begun.short])
+        with talk.progress("comparing", 2 * len(shared.rows), "texts") as advance:
+            sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
+            found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
+        decided = verdicts.decide(corpus, keeper, found, elsewhere)
+    exact, contained, similar = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR))
+    result = DedupResult(
+        unit=options.unit,
+        texts=len(corpus.keys) - gone,
+        kept=len(corpus.keys) - gone - exact - contained - similar,
+        exact=exact,
+        prefix=contained,
+        near=similar,
+        against=int((decided.sets >= 0).sum()),
+        copies=int((keeper != np.arange(len(keeper))).sum()),
+        clusters=int((np.bincount(decided.clusters) > 1).sum()),
+        candidates=len(shared.rows),
+        verified=found.verified,
+        limited=found.limited + elsewhere.limited,
+        restored=int(stays.sum()),
+    )
+    return result, decided, corpus
+
+
+def _shingles(corpus: Corpus) -> NDArray[np.int64]:
+    """Shingles of each text, repeats included."""
+    widths = np.where(corpus.tokens >= SHORT, WIDTH, SHORT_WIDTH)
+    shingles: NDArray[np.int64] = np.maximum(corpus.tokens - widths + 1, 0)
+    return shingles
+
