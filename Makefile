@@ -46,6 +46,7 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/dedup/run.py --rows 10000 --tools datasketch_lsh --cores 1
+	$(BIN)/python benchmarks/decontaminate.py
 	$(BIN)/python benchmarks/startup.py
 
 bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)

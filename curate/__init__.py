@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.clean import clean as clean
+    from curate.decontaminate import decontaminate as decontaminate
     from curate.dedup import dedup as dedup
     from curate.dedup import restore as restore
     from curate.dedup.explain import explain_duplicate as explain_duplicate
@@ -39,6 +40,7 @@ _PUBLIC = {
     "CurateError": "curate.errors",
     "Workspace": "curate.workspace",
     "clean": "curate.clean",
+    "decontaminate": "curate.decontaminate",
     "dedup": "curate.dedup",
     "explain_duplicate": "curate.dedup.explain",
     "export": "curate.export",

@@ -197,6 +197,29 @@ app.command()(dedup)
 
 
 @app.command()
+def decontaminate(
+    lists: Annotated[
+        list[str],
+        typer.Argument(metavar="LIST", help="Benchmark items: files, globs or folders; [NAME=]FILE[:COLUMN]."),
+    ],
+    workspace: WorkspaceOption = DEFAULT,
+    column: Annotated[str | None, typer.Option(help="Their column of the text; else a well-known one.")] = None,
+    overlap: Annotated[float, typer.Option(help="Share of an item's 8-grams that makes a hit.")] = 0.5,
+    common: Annotated[float, typer.Option(help="Share of the conversations above which an 8-gram is common.")] = 0.01,
+    show: Annotated[int, typer.Option("-n", "--show", min=0, help="Hits of each list to show, with the passage.")] = 0,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Find the conversations that hold items of benchmarks; `export` leaves them out."""
+    import curate
+
+    result = curate.decontaminate(
+        workspace, lists, column=column, overlap=overlap, common=common, show=show, quiet=quiet
+    )
+    output.contamination(result, json)
+
+
+@app.command()
 def score(
     workspace: WorkspaceOption = DEFAULT,
     judge: Judge = "local",
@@ -264,6 +287,7 @@ def export(
     mix: Annotated[float, typer.Option(help="Share of the class in a mixed reward, 0 to 1.")] = 0.5,
     fallback: Annotated[str, typer.Option(help="Responses without a reward: coarse, drop or mask.")] = "coarse",
     unlabelled: Annotated[str, typer.Option(help="Responses without a class: keep, drop or mask.")] = "keep",
+    contaminated: Annotated[str, typer.Option(help="Conversations with benchmark items: drop, mask or keep.")] = "drop",
     clean_rules: Annotated[str, typer.Option("--clean", help="Rule file that `curate clean` used.")] = "clean.toml",
     keep_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations stay.")] = None,
     drop_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations go.")] = None,
@@ -293,6 +317,7 @@ def export(
         mix=mix,
         fallback=fallback,
         unlabelled=unlabelled,
+        contaminated=contaminated,
         keep_flagged=keep_flagged or (),
         drop_flagged=drop_flagged or (),
         mask_flagged=mask_flagged or (),

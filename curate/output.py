@@ -95,6 +95,16 @@ def duplicate(explanation: Any, as_json: bool) -> None:
     _lines(lambda width, blocks: render(explanation))
 
 
+def contamination(result: Any, as_json: bool) -> None:
+    """Which items of benchmarks were found, list by list."""
+    from curate.decontaminate.report import render
+
+    if as_json:
+        json(result)
+    else:
+        lines(render(result))
+
+
 def export(result: Any) -> None:
     """What an export wrote, and with which weights."""
     what = "unchanged" if result.unchanged else "written" if result.files else "dry run"

@@ -25,6 +25,7 @@ STAGES = {
     "clean": "curate.clean",
     "label": "curate.label",
     "dedup": "curate.dedup",
+    "decontaminate": "curate.decontaminate",
     "score": "curate.judge",
     "export": "curate.export",
 }
@@ -160,6 +161,13 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path, file
         parameters = inspect.signature(import_module(STAGES["dedup"]).dedup).parameters
         given = {name: steps["dedup"].get(name, parameters[name].default) for name in ("threshold", "num_perm")}
         bands(**given, rows=0)
+    if "decontaminate" in steps:
+        from curate.decontaminate import check as check_lists
+
+        if "lists" not in steps["decontaminate"]:
+            what = "the recipe's [decontaminate] names no lists of benchmark items"
+            raise RuleError(what, hint='lists = ["gsm8k.jsonl", "humaneval.jsonl.gz"]')
+        check_lists(**{name: value for name, value in steps["decontaminate"].items() if name != "show"})
     if "score" in steps:
         from curate.judge import rubric
         from curate.reward import LOCAL_JUDGE

@@ -68,7 +68,7 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         Columns of `conversations`, and those of `labels`, `tasks`, `scores`, `flags` and `duplicates` where the
         stages ran, null for shards that they have not seen yet; `flags.rules` is called `flags`, the text of
         the response `response`. `task` is that of `tasks`, decided by `task_rule`; what the record states is
-        `stated_task`.
+        `stated_task`. `contaminated` lists the benchmarks that the conversation holds items of.
 
     Raises:
         WorkspaceError: Not a workspace.
@@ -89,4 +89,14 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         if ws.shards(table):
             other = ws.scan(table).rename(names.get(table, {}))
             rows = rows.join(other, on=on, how="left", maintain_order="left")
+    if ws.shards("contamination"):
+        rows = rows.join(_contaminated(ws), on="key", how="left", maintain_order="left")
     return rows
+
+
+def _contaminated(ws: Workspace) -> pl.LazyFrame:
+    """`key` and `contaminated` of every conversation that was looked through; an empty list where nothing was found."""
+    hits = ws.scan("contamination").group_by("key").agg(contaminated=pl.col("benchmark").unique(maintain_order=True))
+    looked = [ws.shard("conversations", index) for index in ws.shards("contamination")]
+    keys = pl.scan_parquet(looked, glob=False).select("key")
+    return keys.join(hits, on="key", how="left").with_columns(pl.col("contaminated").fill_null([]))

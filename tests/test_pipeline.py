@@ -55,7 +55,7 @@ def home(
 
 def test_a_run_brings_every_record_to_its_place(home: Path) -> None:
     result = curate.run(["dump.json"], quiet=True)
-    assert list(result.stages) == list(result.seconds) == list(STAGES)
+    assert list(result.stages) == list(result.seconds) == [stage for stage in STAGES if stage != "decontaminate"]
     assert result.funnel.balanced
     counts = {step.name: step.count for step in result.funnel.steps}
     assert counts["records"] == 40 + 3 * 8

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from curate.dedup import minhash
 from curate.errors import WorkspaceError
+from curate.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,18 +75,14 @@ def load(paths: list[tuple[int, Path]], file: IO[bytes], bands: tuple[int, int])
         WorkspaceError: A shard is damaged or gone.
     """
     count, values = bands
-    parts: list[tuple[NDArray[Any], ...]] = [
-        (np.empty(0, np.uint64), np.empty(0, np.int32), np.empty((0, 2), np.uint64), *[np.empty(0, np.int64)] * 2)
-        + (np.empty(0, np.uint64), np.empty(0, np.int64))
-    ]
+    parts = [_numbers(pa.RecordBatch.from_pylist([], TABLES["signatures"].arrow))]
     shards, blocks, rows = [], [], 0
     for index, path in paths:
         first = rows
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as table:
                 for batch in table.iter_batches(READ_ROWS):
-                    signatures = np.frombuffer(batch["signature"].buffers()[2] or b"", np.uint32)
-                    file.write(minhash.band_keys(signatures.reshape(len(batch), -1), count, values).data)
+                    file.write(minhash.band_keys(signature_matrix(batch["signature"]), count, values).data)
                     parts.append(_numbers(batch))
                     blocks.append((rows, rows + len(batch)))
                     rows += len(batch)
@@ -97,6 +94,15 @@ def load(paths: list[tuple[int, Path]], file: IO[bytes], bands: tuple[int, int])
     keys, turns, hashes, chars, tokens, ends, sizes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     starts = np.r_[0, np.cumsum(sizes)]
     return Corpus(tuple(shards), keys, turns, hashes, chars, tokens, ends, starts, tuple(blocks), count, file)
+
+
+def signature_matrix(column: pa.BinaryArray) -> NDArray[np.uint32]:
+    """The signatures of a batch: texts x permutations, without a copy; all of one length."""
+    _, offsets, data = column.buffers()
+    if not len(column):
+        return np.empty((0, 0), np.uint32)
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.frombuffer(data, np.uint8)[places[0] : places[-1]].view(np.uint32).reshape(len(column), -1)
 
 
 def _numbers(batch: pa.RecordBatch) -> tuple[NDArray[Any], ...]:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from curate.dedup import index, minhash
-from curate.dedup.corpus import load
+from curate.dedup.corpus import load, signature_matrix
 from curate.dedup.kept import kept_rows
 from curate.dedup.kinds import EXACT, NEAR, PREFIX
 from curate.dedup.lsh import bands, bands_needed
@@ -304,5 +304,5 @@ def _signatures(
         low, high = np.searchsorted(rows, [first, end])
         if low < high:
             column = pq.ParquetFile(ws.shard(TABLE_OF[unit], number)).read(["signature"])["signature"]
-            values = np.frombuffer(b"".join(column.to_pylist()), np.uint32).reshape(len(column), -1)
+            values = signature_matrix(column.combine_chunks())
             yield rows[low:high], values[rows[low:high] - first]

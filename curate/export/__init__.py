@@ -29,7 +29,7 @@ __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 # Rises when the same inputs and options give other files.
 VERSION = 3
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "scores")
+INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def export(
     mix: float = 0.5,
     fallback: str = "coarse",
     unlabelled: str = "keep",
+    contaminated: str = "drop",
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
@@ -112,6 +113,8 @@ def export(
         mix: Share of the class in a mixed reward, 0 to 1.
         fallback: For responses without a reward: coarse, drop (the conversation) or mask (the response).
         unlabelled: For responses without a class: keep (own condition), drop (the conversation) or mask.
+        contaminated: Where a message holds an item of a benchmark: drop (the conversation), mask (the response that
+            holds it, or that answers a message that does) or keep.
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
         template: OpenChat model type, see `templates.TEMPLATES`.
         max_length: Ids per row; None = the template's context.
@@ -141,6 +144,7 @@ def export(
         mix=mix,
         fallback=fallback,
         unlabelled=unlabelled,
+        contaminated=contaminated,
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,

@@ -21,7 +21,7 @@ configs:
 {what}
 
 Made by `curate export --format crlft`. `manifest.json` counts what was dropped, by reason.
-
+{contaminated}
 | condition | rule |
 |---|---|
 {conditions}
@@ -30,6 +30,12 @@ Weights: {weighting}. A trainer must divide by the sum of weights, Σ w·CE / Σ
 {note}
 {reading}
 """
+
+_CONTAMINATED = {
+    "drop": "\nConversations that hold items of the benchmarks named there were dropped (`curate decontaminate`).\n",
+    "mask": "\nResponses that hold or answer items of the benchmarks named there weigh 0 (`curate decontaminate`).\n",
+    "keep": "\nConversations that hold items of benchmarks were kept, though `curate decontaminate` had found some.\n",
+}
 
 _TEXT = """\
 One row per conversation and condition. `messages[].weight` is the weight of that message in the loss:
@@ -66,6 +72,7 @@ def render(job: Job) -> str:
         name=job.name,
         what=_TOKENS.format(**job.facts) if tokens else _TEXT,
         conditions=conditions,
+        contaminated=_CONTAMINATED.get(policy["contaminated"], ""),
         weighting=_weighting(policy),
         note=f"\nThe judge is `local`: {policy['note']}.\n" if policy["note"] else "",
         reading=_READ_TOKENS if tokens else _READ_TEXT,

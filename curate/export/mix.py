@@ -14,7 +14,7 @@ import polars as pl
 
 from curate import redact
 from curate.errors import CurateError, WorkspaceError
-from curate.export import conditions
+from curate.export import conditions, contaminated
 from curate.responses import messages
 from curate.reward import response_weight
 
@@ -100,7 +100,11 @@ def _responses(
             frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
-    for masking in (_masked(workspace, index, policy), _repeats(workspace, index, policy)):
+    for masking in (
+        _masked(workspace, index, policy),
+        _repeats(workspace, index, policy),
+        contaminated.responses(workspace, index, policy, turns),
+    ):
         frame = frame.join(masking, on=["key", "turn"], how="left", maintain_order="left")
     rewards = frame["reward"]
     if not rewards.drop_nulls().is_between(0, 1).all():
@@ -131,6 +135,8 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then(pl.lit("source_weight"))
         .when(pl.col("flag").is_not_null())
         .then("flagged:" + pl.col("flag"))
+        .when(pl.col("contaminated_by").is_not_null())
+        .then("contaminated:" + pl.col("contaminated_by"))
         .when(pl.col("repeats"))
         .then(pl.lit("repeats"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
@@ -184,7 +190,7 @@ def _repeats(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
 
 
 def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
-    """Conversations with `flags` (rules that fired) and `duplicate` (a kept conversation has it already)."""
+    """Conversations with `flags` (rules that fired), `duplicate` (a kept conversation has it) and `contaminated_by`."""
     flags, duplicate = pl.lit([], pl.List(pl.String)), pl.lit(False)
     if "flags" in policy.tables:
         fired = workspace.read("flags", index, ["key", "rules"]).rename({"rules": "flags"})
@@ -201,16 +207,19 @@ def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl
         removed = workspace.read("duplicates", index, ["key", "removed_by"])
         conversations = conversations.join(removed, on="key", how="left", maintain_order="left")
         duplicate = pl.col("removed_by").is_not_null()
+    dropped = contaminated.conversations(workspace, index, policy)
+    conversations = conversations.join(dropped, on="key", how="left", maintain_order="left")
     return conversations.with_columns(flags=flags, duplicate=duplicate)
 
 
 def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first reason that holds, per conversation; null = exported."""
+    named = pl.col("flag").is_not_null() | pl.col("repeats") | pl.col("contaminated_by").is_not_null()
     by_key = responses.group_by("key").agg(
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
         trained=pl.col("masked").is_null().any(),
-        masked=pl.col("masked").filter(pl.col("flag").is_not_null() | pl.col("repeats")).first(),
+        masked=pl.col("masked").filter(named).first(),
     )
     flag = pl.col("flags").list.filter(pl.element().is_in(list(policy.dropping))).list.first()
     reason = (
@@ -218,6 +227,8 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .then("flagged:" + flag)
         .when(pl.col("duplicate"))
         .then(pl.lit("duplicate"))
+        .when(pl.col("contaminated_by").is_not_null())
+        .then("contaminated:" + pl.col("contaminated_by"))
         .when(pl.col("trained").is_null())
         .then(pl.lit("no_response"))
         .when(pl.lit(policy.unlabelled == "drop") & pl.col("unlabelled"))

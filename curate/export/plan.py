@@ -29,6 +29,9 @@ UNLABELLED = ("keep", "drop", "mask")
 # What to do with a response without a reward, where rewards count: weigh it by its class alone,
 # drop its conversation, or train nothing on it.
 FALLBACKS = ("coarse", "drop", "mask")
+# What to do with a conversation that holds an item of a benchmark: drop it, train nothing on the responses
+# that hold it or answer it, or nothing.
+CONTAMINATED = ("drop", "mask", "keep")
 # What becomes of a conversation that is longer than a row may be.
 LONG = ("split", "cut")
 
@@ -56,6 +59,7 @@ class Plan:
     mix: float
     fallback: str
     unlabelled: str
+    contaminated: str
     flags: dict[str, str]
     flags_given: bool
 
@@ -76,6 +80,7 @@ def check(
     mix: float = 0.5,
     fallback: str = "coarse",
     unlabelled: str = "keep",
+    contaminated: str = "drop",
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
@@ -103,6 +108,7 @@ def check(
         ("weighting", weighting, reward.WEIGHTINGS),
         ("unlabelled", unlabelled, UNLABELLED),
         ("fallback", fallback, FALLBACKS),
+        ("contaminated", contaminated, CONTAMINATED),
         ("long", long, LONG),
         ("export format", format, known_formats()),
     ):
@@ -131,6 +137,7 @@ def check(
         mix=mix,
         fallback=fallback,
         unlabelled=unlabelled,
+        contaminated=contaminated,
         flags=_flags(clean, {"keep": keep_flagged, "drop": drop_flagged, "mask": mask_flagged}),
         flags_given=bool(keep_flagged or drop_flagged or mask_flagged),
     )

@@ -40,6 +40,7 @@ class Policy:
     mix: float
     fallback: str
     unlabelled: str
+    contaminated: str
     dropping: tuple[str, ...]
     masking: tuple[str, ...]
     keeping: tuple[str, ...]
@@ -66,6 +67,7 @@ class Policy:
             "mix": self.mix if self.weighting == "mixed" else None,
             "fallback": None if self.weighting == "coarse" else self.fallback,
             "unlabelled": self.unlabelled,
+            "contaminated": self.contaminated if "contamination" in self.tables else None,
             "drop_flagged": list(self.dropping),
             "mask_flagged": list(self.masking),
             "keep_flagged": list(self.keeping),
@@ -95,6 +97,7 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
         mix=plan.mix,
         fallback=plan.fallback,
         unlabelled=plan.unlabelled,
+        contaminated=plan.contaminated,
         dropping=tuple(name for name, verdict in flags.items() if verdict == "drop"),
         masking=tuple(name for name, verdict in flags.items() if verdict == "mask"),
         keeping=tuple(name for name, verdict in flags.items() if verdict == "keep"),
@@ -107,6 +110,9 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
         "flags": "nothing is dropped for dirt; `curate clean` finds it",
         "duplicates": "duplicates are kept; `curate dedup` finds them",
         "repeats": None,
+        "contamination": "items of benchmarks are kept, although `curate decontaminate` ran: run it again"
+        if "decontaminate" in workspace.manifest.get("stages", {})
+        else None,
         "labels": "every response is of unknown class; `curate label` labels them",
         "tasks": None,
         "scores": None,

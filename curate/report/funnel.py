@@ -145,6 +145,14 @@ def _kinds(entry: dict[str, Any]) -> tuple[int, dict[str, int]]:
     return sum(counts.values()), counts
 
 
+def _decontaminate(entry: dict[str, Any]) -> list[Count]:
+    counts = entry["counts"]
+    by_name: Counter[str] = Counter()
+    for one in counts["benchmarks"]:
+        by_name[one["name"]] = max(by_name[one["name"]], one["conversations"])
+    return [("contaminated", "conversations", counts["contaminated"], by_name)]
+
+
 def _score(entry: dict[str, Any]) -> list[Count]:
     statuses = Counter(entry["statuses"])
     scored = statuses.pop("ok", 0)
@@ -173,6 +181,7 @@ COUNTS: dict[str, Callable[[dict[str, Any]], list[Count]]] = {
     "label": _label,
     "dedup": _dedup,
     "dedup_responses": _dedup_responses,
+    "decontaminate": _decontaminate,
     "score": _score,
     "export": _export,
 }
