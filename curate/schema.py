@@ -54,12 +54,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the workspace; shard *k* speaks of the conversations of shard *k*."""
+    """One table of the workspace; shard *k* speaks of the conversations of shard *k*.
+
+    Attributes:
+        name: Its folder.
+        stage: The command that fills it.
+        rows: What one row is.
+        columns: All of them, in order.
+        noise: Whether nothing in it repeats, so that it is stored as it is.
+    """
 
     name: str
     stage: str
     rows: str
     columns: tuple[Column, ...]
+    noise: bool = False
 
     @cached_property
     def arrow(self) -> pa.Schema:
@@ -163,7 +172,7 @@ TABLES = {
             ),
         ),
         *(
-            Table(name, stage=stage, rows=f"one per {row}", columns=_SIGNATURE)
+            Table(name, stage=stage, rows=f"one per {row}", columns=_SIGNATURE, noise=True)
             for name, stage, row in (
                 ("signatures", "dedup", "conversation"),
                 ("prompt_signatures", "dedup --unit prompts", "conversation"),

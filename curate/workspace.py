@@ -52,9 +52,15 @@ def atomic(path: Path) -> Iterator[Path]:
         os.close(folder)
 
 
-def parquet_options() -> dict[str, Any]:
-    """How every table is written: zstd level 1, the best size per second on chat text, and a checksum per page."""
-    return {"compression": "zstd", "compression_level": 1, "write_page_index": True, "write_page_checksum": True}
+def parquet_options(*, noise: bool = False) -> dict[str, Any]:
+    """How every table is written: zstd level 1, the best size per second on chat text, and a checksum per page.
+
+    Args:
+        noise: Nothing in the table repeats, so it is stored as it is.
+    """
+    pages = {"write_page_index": True, "write_page_checksum": True}
+    raw, zstd = {"compression": "none", "use_dictionary": False}, {"compression": "zstd", "compression_level": 1}
+    return {**(raw if noise else zstd), **pages}
 
 
 class Workspace:
@@ -205,12 +211,9 @@ class Workspace:
 
         if table not in INGESTED:
             stamp = {**stamp, "of": self.stamp("conversations", index).get("fingerprint")}
-        path = self.shard(table, index)
+        path, options = self.shard(table, index), parquet_options(noise=TABLES[table].noise)
         try:
-            with (
-                atomic(path) as temporary,
-                pq.ParquetWriter(temporary, TABLES[table].arrow, **parquet_options()) as writer,
-            ):
+            with atomic(path) as temporary, pq.ParquetWriter(temporary, TABLES[table].arrow, **options) as writer:
                 writer.write_table(data)
                 writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
         except OSError as error:

@@ -27,13 +27,14 @@ class ToolError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds, MiB and what was removed (see measure.py)."""
+    """One run: seconds, MiB and what was removed, similar or contained (see measure.py)."""
 
     cpu: float
     wall: float
     process_cpu: float
     peak: float
     removed: frozenset[int]
+    contained: frozenset[int]
 
 
 def run(
@@ -67,8 +68,9 @@ def run(
         if process.returncode:
             raise ToolError(f"{script.name}: {said[-2000:]}")
         told = json.loads(said.strip().splitlines()[-1])
-        ids = frozenset(map(int, removed.read_text().split()))
-    return Run(told["cpu"], told["wall"], told["process_cpu"], max(told["peak"], peak), ids)
+        found = json.loads(removed.read_text())
+    ids = [frozenset(found[name]) for name in ("similar", "contained")]
+    return Run(told["cpu"], told["wall"], told["process_cpu"], max(told["peak"], peak), *ids)
 
 
 def command_cpu(*arguments: str) -> float:

@@ -16,13 +16,28 @@ import re
 import resource
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """Removed documents by their ids.
+
+    Attributes:
+        similar: Those that are copies or similar enough to one that stays.
+        contained: Those that went because one that stays begins with all of them, however much longer that one is.
+    """
+
+    similar: Iterable[int]
+    contained: Iterable[int] = ()
+
 
 # What is prepared before the clock starts; a path to the documents where a tool needs nothing else.
 Prepare = Callable[[Path], Any]
 # Prepared documents, threshold and processors to the ids of removed documents.
-Removed = Callable[[Any, float, int], Iterable[int]]
+Removed = Callable[[Any, float, int], Iterable[int] | Found]
 
 
 def main(removed: Removed, prepare: Prepare = lambda documents: documents) -> None:
@@ -36,9 +51,11 @@ def main(removed: Removed, prepare: Prepare = lambda documents: documents) -> No
     removed(prepare(options.warm_up), options.threshold, options.cores)
     prepared = prepare(options.documents)
     wall, cpu = time.perf_counter(), cpu_seconds()
-    ids = sorted(removed(prepared, options.threshold, options.cores))
+    found = removed(prepared, options.threshold, options.cores)
+    found = found if isinstance(found, Found) else Found(found)
+    ids, contained = sorted(found.similar), sorted(found.contained)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-    options.removed.write_text("\n".join(map(str, ids)))
+    options.removed.write_text(json.dumps({"similar": ids, "contained": contained}))
     print(json.dumps({"cpu": cpu, "wall": wall, "process_cpu": cpu_seconds(), "peak": peak(), "removed": len(ids)}))
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-from measure import main
+from measure import Found, main
 
 import curate
 
@@ -20,12 +20,12 @@ def prepare(workspace: Path) -> Path:
     return copy
 
 
-def removed(workspace: Path, threshold: float, cores: int) -> list[int]:
+def removed(workspace: Path, threshold: float, cores: int) -> Found:
     curate.dedup(workspace, threshold=threshold, quiet=True)
     duplicates = pl.scan_parquet(workspace / "duplicates" / "*.parquet")
-    keys = duplicates.filter(pl.col("removed_by").is_not_null()).select("key").collect()["key"].to_list()
+    gone = duplicates.drop_nulls("removed_by").select("key", contained=pl.col("kind") == "prefix").collect()
     shutil.rmtree(workspace)
-    return keys
+    return Found(*(gone.filter(pl.col("contained") == value)["key"].to_list() for value in (False, True)))
 
 
 if __name__ == "__main__":

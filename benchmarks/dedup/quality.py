@@ -24,17 +24,20 @@ class Quality:
     without: int
 
 
-def judge(removed: set[int], pairs: Pairs) -> Quality:
+def judge(removed: set[int], pairs: Pairs, aside: frozenset[int] = frozenset()) -> Quality:
     """Judge removals by the true pairs.
 
     Args:
         removed: Positions in the list of documents.
         pairs: At least as similar as the tool's threshold.
+        aside: Documents that are not judged, as if they were not there: those that a tool removed because another
+            contains them, which their similarity says nothing of.
     """
     similar: defaultdict[int, list[int]] = defaultdict(list)
     for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-        similar[left].append(right)
-        similar[right].append(left)
+        if left not in aside and right not in aside:
+            similar[left].append(right)
+            similar[right].append(left)
     right_ones = sum(row in similar for row in removed)
     without = sum(all(other in removed for other in similar.get(row, ())) for row in removed)
     left_over: set[int] = set()

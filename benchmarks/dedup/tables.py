@@ -53,9 +53,11 @@ def quality(corpus: Corpus, measured: Measured, thresholds: tuple[float, ...], c
             for threshold in thresholds:
                 runs = measured.get((name, threshold, cores))
                 if runs:
-                    removed = {place[key] for key in runs[0].removed}
-                    found = judge(removed, truth(corpus, kind).at_least(threshold, given(corpus, name).rows))
-                    line += [*shares(found), f"{len(removed):,}", f"{found.without:,}"]
+                    removed, aside = ({place[key] for key in keys} for keys in (runs[0].removed, runs[0].contained))
+                    pairs = truth(corpus, kind).at_least(threshold, given(corpus, name).rows)
+                    found = judge(removed, pairs, frozenset(aside))
+                    contained = f" + {len(aside):,} contained" if aside else ""
+                    line += [*shares(found), f"{len(removed):,}{contained}", f"{found.without:,}"]
                 else:
                     line += ["failed", "", "", ""]
             lines.append(line)

@@ -100,7 +100,7 @@ def write(folder: Path, ws: Workspace, options: Options) -> Path:
     content = fingerprint([[ws.stamp(t, index).get("fingerprint") for index in ws.shards(t)] for t in tables])
     stamp = {**minhash.parameters(options.unit, options.num_perm), "name": name, "fingerprint": content}
     path = folder / f"{name}{SUFFIX}"
-    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, **parquet_options()) as writer:
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, **parquet_options(noise=True)) as writer:
         for index in ws.shards(table):
             with TemporaryFile(dir=ws.path) as band_file, TemporaryFile(dir=ws.path) as set_file:
                 corpus = load([(index, ws.shard(table, index))], band_file, (1, 1))

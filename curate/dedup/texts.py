@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 # What one text is: all of a conversation, its prompts together, or one response.
 UNITS = ("conversation", "prompts", "responses")
 BATCH_ROWS = 256
+SHELF_BYTES = 256<<20
 
 
 def check_unit(unit: str) -> None:
@@ -74,6 +75,33 @@ class Texts:
         return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][self.rows])
 
 
+class Shelf:
+    """Batches that were read once and will be needed again: whole shards, as many as there is room for.
+
+    Args:
+        room: Bytes.
+    """
+
+    def __init__(self, room: int = SHELF_BYTES) -> None:
+        self._room = room
+        self._shards: dict[int, list[pa.RecordBatch]] = {}
+
+    def reading(self, index: int, read: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Pass the batches of a shard on and keep them if there is room for all."""
+        kept: list[pa.RecordBatch] = []
+        size = 0
+        for batch in read:
+            size += batch.nbytes
+            kept = [*kept, batch] if size <= self._room else []
+            yield batch
+        if size <= self._room:
+            self._shards[index], self._room = kept, self._room - size
+
+    def take(self, index: int) -> list[pa.RecordBatch] | None:
+        """The batches of a shard, which leave the shelf; None when it does not have them."""
+        return self._shards.pop(index, None)
+
+
 def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
     """A shard of the conversations, a few hundred rows at a time, with only what the text consists of.
 
@@ -88,7 +116,7 @@ def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterato
     fields = [f"messages.list.element.{name}" for name in ("role", "content", "tool_calls")]
     path = ws.shard("conversations", index)
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(BATCH_ROWS, columns=[*columns, *fields])
     except (pa.ArrowException, FileNotFoundError) as error:
         hint = f"delete it and run `curate ingest` again ({str(error).splitlines()[0]})"
