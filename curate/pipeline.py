@@ -156,11 +156,10 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path, file
     if "label" in steps:
         _check_labels(steps, workspace, files)
     if "dedup" in steps:
-        from curate.dedup.lsh import bands
+        from curate.dedup import Options as DedupOptions
+        from curate.dedup import check as check_dedup
 
-        parameters = inspect.signature(import_module(STAGES["dedup"]).dedup).parameters
-        given = {name: steps["dedup"].get(name, parameters[name].default) for name in ("threshold", "num_perm")}
-        bands(**given, rows=0)
+        check_dedup(DedupOptions(**{name: value for name, value in steps["dedup"].items() if name != "index"}))
     if "decontaminate" in steps:
         from curate.decontaminate import check as check_lists
 
@@ -213,7 +212,7 @@ def _fits(value: object, annotation: str) -> bool:
     if isinstance(value, list):
         if annotation.startswith("tuple[float, float]"):
             return len(value) == 2 and all(_fits(item, "float") for item in value)
-        return annotation.startswith("Sequence[str]") and all(isinstance(item, str) for item in value)
+        return annotation.startswith("Sequence[str") and all(isinstance(item, str) for item in value)
     names = {bool: ("bool",), int: ("int", "float"), float: ("float",), str: ("str",)}.get(type(value), ())
     return any(name in annotation.split(" | ") for name in names)
 

@@ -71,15 +71,34 @@ class DedupResult:
 class Options:
     """Everything that decides what a duplicate is, as `dedup` takes it."""
 
-    unit: str
-    threshold: float
-    num_perm: int
-    by_reward: bool
-    policy: str
-    against: tuple[str, ...]
-    semantic: str
-    cosine: float
-    embedder: str | None
+    unit: str = "conversation"
+    threshold: float = 0.7
+    num_perm: int = 128
+    by_reward: bool = False
+    policy: str = "keep.toml"
+    against: Sequence[str] = ()
+    semantic: str = "off"
+    cosine: float = 0.9
+    embedder: str | None = None
+
+
+def check(options: Options) -> None:
+    """Refuse what `dedup` would refuse whatever the workspace holds.
+
+    Raises:
+        CurateError: A unit, mode, threshold or number of permutations without sense, or a model that is not there.
+        MissingExtraError: Meaning is asked for and not installed.
+    """
+    from curate.dedup import meaning
+    from curate.dedup.texts import check_unit
+    from curate.embedding import DEFAULT, Embedder
+
+    check_unit(options.unit)
+    # How many conversations there are matters later.
+    bands_for(options.threshold, options.num_perm, 0)
+    meaning.check(options.semantic, options.cosine)
+    if options.semantic != "off":
+        Embedder(options.embedder or DEFAULT)
 
 
 def dedup(
@@ -124,18 +143,14 @@ def dedup(
         CurateError: A unit, threshold or number of permutations that makes no sense, or another set that cannot be
             compared with.
     """
-    from curate.dedup import meaning, references
     from curate.dedup import policy as policies
-    from curate.dedup.texts import check_unit
+    from curate.dedup import references
 
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
-    # Tells nonsense before any work; how many conversations there are matters later.
-    check_unit(unit)
-    bands_for(threshold, num_perm, 0)
-    meaning.check(semantic, cosine)
-    keep = policies.load(policy)
-    sets = tuple(str(path) for path in against)
+    sets = [str(path) for path in against]
     options = Options(unit, threshold, num_perm, by_reward, policy, sets, semantic, cosine, embedder)
+    check(options)
+    keep = policies.load(policy)
     with ws.lock():
         into = references.writer(str(index), ws, options) if index is not None else None
         result = run(ws, options, keep, talk)
@@ -170,8 +185,7 @@ def restore(
         entry = ws.manifest.get("stages", {}).get("dedup")
         if entry is None:
             raise WorkspaceError("nothing was removed yet", where=ws.path, hint="run `curate dedup` first")
-        last = entry["options"]
-        options = Options(**{**last, "against": tuple(last["against"])})
+        options = Options(**entry["options"])
         change(ws, keys, again)
         return run(ws, options, policies.load(options.policy), talk)
 
