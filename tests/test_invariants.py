@@ -123,7 +123,7 @@ def test_a_stage_touches_its_own_table_and_the_manifest_only(
             run(stage, ws)
             after = tree(ws.path)
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-            tables = {STAGES[stage], "tasks"} if stage == "label" else {STAGES[stage]}
+            tables = {STAGES[stage], *{"label": ["tasks"], "dedup": ["signatures"]}.get(stage, [])}
             made = {f"{table}/part-{index:05}.parquet" for table in tables for index in ws.shards("conversations")}
             assert changed == made | {"manifest.json"}
 
@@ -226,6 +226,9 @@ def test_the_size_of_the_shards_changes_no_row(records: list[Any], shard_rows: i
     with folder() as one, folder() as other:
         spaces = [curated(one, records), curated(other, records, shard_rows)]
         for name in TABLES:
+            if not spaces[0].shards(name):
+                assert not spaces[1].shards(name)
+                continue
             first, second = (ws.scan(name).collect() for ws in spaces)
             if "source_file" in first.columns:
                 first, second = first.drop("source_file"), second.drop("source_file")

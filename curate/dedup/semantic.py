@@ -137,9 +137,8 @@ def search(
 def likely(threshold: float) -> float:
     """The cosine of cheap vectors from which on a pair is verified.
 
-    A line through what 99 of 100 pairs have that the model finds similar and that agree, among 16,000 prompts of a
-    ShareGPT dump: 0.5 at a threshold of 0.85, where 83 % of all prompts have such a partner, and 0.7 at 0.9, where
-    21 % have.
+    Fitted to prompts of a ShareGPT dump: 0.5 at a threshold of 0.85, 0.7 at 0.9. `benchmarks/semantic.py` measures
+    how many of the pairs that the model alone would find come through.
     """
     return min(threshold - 0.2, 4 * threshold - 2.9)
 
