@@ -161,12 +161,12 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path, file
         given = {name: steps["dedup"].get(name, parameters[name].default) for name in ("threshold", "num_perm")}
         bands(**given, rows=0)
     if "score" in steps:
-        from curate.judge import rubric
+        from curate.judge import choose
         from curate.reward import LOCAL_JUDGE
 
         judge = steps["score"].get("judge", LOCAL_JUDGE)
         if judge != LOCAL_JUDGE:
-            rubric.load(steps["score"].get("rubric", "general"))
+            choose.chooser(steps["score"].get("rubric", choose.AUTO))
     if "export" in steps:
         from curate.export import check
         from curate.reward import choose_weighting

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -170,14 +170,25 @@ TABLES = {
             columns=(
                 Column("key", pa.uint64(), "the conversation"),
                 Column("turn", pa.int32(), "index of the response in `messages`"),
-                Column("reward", pa.float32(), "0 to 1; null = not scored", nullable=True),
+                Column("reward", pa.float32(), "0 to 1, what weights use: one of the next three", nullable=True),
+                Column("raw", pa.float32(), "0 to 1 by the rubric's levels; null = not scored", nullable=True),
+                Column(
+                    "percentile",
+                    pa.float32(),
+                    "0 to 1, mid-rank among the same judge, rubric and task; null = fewer than 20",
+                    nullable=True,
+                ),
+                Column("calibrated", pa.float32(), "0 to 1 on the scale of labels; null = none fitted", nullable=True),
                 Column("score", pa.float32(), "on the rubric's own scale", nullable=True),
                 Column("aspects", _list(ASPECT), "score per criterion or defect"),
+                Column("raised", _list(pa.string()), "flags that were raised: truncated, steers …"),
                 Column("status", pa.string(), "ok, unparsed, refused, failed or skipped"),
-                Column("judge", pa.string(), "model that judged, or `local`"),
-                Column("rubric", pa.string(), "name@version"),
+                Column("judge", pa.string(), "model that judged, `a+b` for a panel, `a > b` with b for the doubtful"),
+                Column("rubric", pa.string(), "name@version; empty = not judged"),
                 Column("rationale", pa.string(), "the judge's evidence, or why there is no score", nullable=True),
                 Column("spread", pa.float32(), "standard deviation over repeats or judges", nullable=True),
+                Column("samples", pa.int32(), "answers that the score is the mean of"),
+                Column("judged_task", pa.string(), "task that the judge saw, where it was asked", nullable=True),
                 Column("judgement", pa.string(), "key of the answer in `judgements.sqlite`", nullable=True),
             ),
         ),

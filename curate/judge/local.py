@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import rules
-from curate.judge import LOCAL_NOTE, ScoreResult, features
+from curate.judge import LOCAL_NOTE, features
 from curate.judge.cost import Estimate
+from curate.judge.result import ScoreResult
 from curate.judge.sample import inputs, kept_conversations, sample
 from curate.judge.table import count, scores
 from curate.workspace import fingerprint
@@ -64,14 +65,23 @@ def judge(conversations: pl.DataFrame, defects: RuleSet) -> pl.DataFrame:
     )
 
 
-def run(ws: Workspace, talk: Talk, *, limit: int | None, seed: int, dry_run: bool) -> ScoreResult:
+def run(
+    ws: Workspace,
+    talk: Talk,
+    *,
+    limit: int | None,
+    share: float | None,
+    where: str | None,
+    seed: int,
+    dry_run: bool,
+) -> ScoreResult:
     """Judge the workspace; see `curate.judge.score`."""
     defects = load_rules()
     rubric = rubric_name(defects)
     if dry_run:
         talk.say("the local judge costs nothing: no call, no token")
-        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0.0), note=LOCAL_NOTE)
-    chosen = sample(ws, limit, seed)
+        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0, 0.0), note=LOCAL_NOTE)
+    chosen = sample(ws, limit, seed, share=share, where=where)
     place = {"key": pl.UInt64(), "turn": pl.Int32()}
     wanted = None if chosen is None else pl.DataFrame(sorted(chosen), schema=place, orient="row")
 
