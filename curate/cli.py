@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curate import __version__, output
+from curate.judges_cli import judges_app
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
+app.add_typer(judges_app, name="judges")
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; also .gz, .zst and .zip.")

@@ -32,6 +32,7 @@ _READERS = {
     "weights": ("curate.reward", "read_weights"),
     "rubric": ("curate.judge.rubric", "load"),
     "judge-flags": ("curate.judge.rubric", "flags"),
+    "injections": ("curate.judge.attack", "load"),
     "recipe": ("curate.pipeline", "load_recipe"),
 }
 

@@ -50,9 +50,16 @@ def buy(
     *,
     wait: bool,
 ) -> None:
-    """Collect what earlier batches brought, and submit what is missing; arguments as of `buying.buy`.
+    """Collect what earlier batches brought, and submit what is missing.
 
     Args:
+        plan: What is asked of whom.
+        base_url: Where.
+        have: Ids that are graded or set aside; those that are asked for are added.
+        store: Where answers and the state of batches go.
+        budget: Money, with the judge's price set.
+        outcome: What came of it is added here.
+        talk: For what was submitted.
         wait: Come back only when every batch has ended.
 
     Raises:
@@ -195,7 +202,8 @@ class _Batches:
             slots = asked["slots"]
             try:
                 if status == 200:
-                    judgement = judgement_of(response["body"], value["custom_id"], asked["rubric"], self._wire.model, 0.0)
+                    body, title = response["body"], asked["rubric"]
+                    judgement = judgement_of(body, value["custom_id"], title, self._wire.model, 0.0)
                     self._store.keep(judgement, slots, asked["partial"]).result()
                     self._outcome.answered += 1
                 elif status in (400, 413, 422):
@@ -226,6 +234,7 @@ class _Batches:
                 await asyncio.sleep(2.0**attempt / 4)
             except (BadRequestError, RowError) as error:
                 hint = "does this server have a Batch API? --backend chat needs none"
-                raise JudgeError(f"the server rejects the batch: {error}", where=self._wire.address, hint=hint) from None
+                what = f"the server rejects the batch: {error}"
+                raise JudgeError(what, where=self._wire.address, hint=hint) from None
         raise JudgeError("the batch cannot be reached", where=self._wire.address, hint="run the same command again")
 

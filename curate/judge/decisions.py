@@ -101,7 +101,11 @@ def questions(rubric: Rubric, slots: Sequence[str]) -> list[Any]:
             for criterion in rubric.criteria
         ]
         asked += [
-            {"type": "predicate", "name": f"{slot}.{flag.name}", "instructions": f"The message marked {slot}: {flag.question}"}
+            {
+                "type": "predicate",
+                "name": f"{slot}.{flag.name}",
+                "instructions": f"The message marked {slot}: {flag.question}",
+            }
             for flag in rubric.flags
         ]
     return asked[:MOST_QUESTIONS]

@@ -161,8 +161,8 @@ class Plan:
                 if item.reference is None or item.reference in have:
                     continue
                 asked = conversation.messages[: item.turn]
-                data = {"chat": [{"role": m["role"], "text": t} for m, t in zip(asked, conversation.shown, strict=False)]}
-                user = view.wrap(data)
+                parts = zip(asked, conversation.shown, strict=False)
+                user = view.wrap({"chat": [{"role": message["role"], "text": text} for message, text in parts]})
                 if len(user) > self._limits(prompt.REFERENCE_TOKENS, 1).window:
                     continue
                 key = fingerprint("reference", item.reference, user)

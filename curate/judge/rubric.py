@@ -126,7 +126,8 @@ class Rubric:
     @property
     def policy(self) -> str:
         """Changes with what is made of the judge's levels."""
-        return fingerprint(self.title, [(c.name, c.weight) for c in self.criteria], [(f.name, f.cap) for f in self.flags])
+        weights = [(c.name, c.weight) for c in self.criteria]
+        return fingerprint(self.title, weights, [(flag.name, flag.cap) for flag in self.flags])
 
     def reward(self, levels: Mapping[str, float], flags: Iterable[str] = ()) -> float:
         """Weighted mean of the levels, 0 to 1, at most the least cap of the flags."""

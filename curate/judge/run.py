@@ -56,7 +56,8 @@ class Job:
         if self.request.retry:
             have -= unread(Scores([plan], self.store, known(self.store.path), {})) if not references else set()
         if self.request.backend == "batch" and not references:
-            batch.buy(plan, self.base_url, have, self.store, self.budget, self.outcome, self.talk, wait=self.request.wait)
+            wait = self.request.wait
+            batch.buy(plan, self.base_url, have, self.store, self.budget, self.outcome, self.talk, wait=wait)
             return
         buy(
             plan,
@@ -102,7 +103,8 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
         _confirmed(request, expected)
     with Store(path) as store:
         if store.moved:
-            talk.warn(f"{store.moved:,} answers of an earlier curate answer another question; they stay in `judgements_1`")
+            what = f"{store.moved:,} answers of an earlier curate answer another question"
+            talk.warn(f"{what}; they stay in `judgements_1`, and no grade is read from them")
         return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost)), plans, expected)
 
 
