@@ -103,7 +103,7 @@ class _Batches:
         }
 
     async def collect(self, have: set[str]) -> None:
-        """Take in every batch that has ended; ids of those that have not are added to `have`."""
+        """Take in every batch that has ended; ids that it settled, and those of the others, are added to `have`."""
         for name, state in remembered(self._store.path, "batches").items():
             if state["status"] == OVER:
                 continue
@@ -112,12 +112,12 @@ class _Batches:
                 if state["batch"] is None:
                     self._save(name, {**state, "status": OVER})
                     continue
-            batch = await self._patiently(lambda state=state: self._wire.get(f"/batches/{state['batch']}"))
+            batch = await self._patiently(lambda state=state: self._wire.request("GET", f"/batches/{state['batch']}"))
             state["status"] = batch.get("status")
             if state["status"] in ENDED:
                 for file in ("output_file_id", "error_file_id"):
                     if batch.get(file):
-                        await self._read(batch[file], state["lines"])
+                        await self._read(batch[file], state["lines"], have)
                 state["status"] = OVER
             else:
                 have.update(i for line in state["lines"].values() for i in line["slots"])
@@ -178,7 +178,7 @@ class _Batches:
         """The id of a batch that was created although its answer never arrived; None = there is none."""
         after = ""
         while True:
-            page = await self._patiently(lambda after=after: self._wire.get(f"/batches?limit=100{after}"))
+            page = await self._patiently(lambda after=after: self._wire.request("GET", f"/batches?limit=100{after}"))
             found = page.get("data") or []
             for batch in found:
                 if (batch.get("metadata") or {}).get(PURPOSE) == name:
@@ -187,7 +187,7 @@ class _Batches:
                 return None
             after = f"&after={found[-1]['id']}"
 
-    async def _read(self, file: str, lines: dict[str, Any]) -> None:
+    async def _read(self, file: str, lines: dict[str, Any], have: set[str]) -> None:
         """Keep the answers of an output or error file; lines that nobody asked for are left alone."""
         contents = self._wire.sdk.files.with_streaming_response
         text, _ = await self._wire.fetch(contents.content(file))
@@ -206,10 +206,12 @@ class _Batches:
                     judgement = judgement_of(body, value["custom_id"], title, self._wire.model, 0.0)
                     self._store.keep(judgement, slots, asked["partial"]).result()
                     self._outcome.answered += 1
+                    have.update(slots)
                 elif status in (400, 413, 422):
                     reason = f"the server rejects it: {str(response.get('body'))[:200]}"
                     self._store.quarantine(value["custom_id"], slots, reason).result()
                     self._outcome.rejected |= dict.fromkeys(slots, reason)
+                    have.update(slots)
                 else:
                     self._store.failed(value["custom_id"], f"batch: {str(value.get('error') or status)[:200]}", None)
             except AgainError as error:

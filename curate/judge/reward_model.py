@@ -94,7 +94,7 @@ class Served:
         prompt, response = _pair(call)
         body = {"model": self._wire.model, "text_1": prompt, "text_2": response}
         try:
-            reply, seconds = await self._wire.send(self._wire.post("/score", body))
+            reply, seconds = await self._wire.send(self._wire.request("POST", "/score", body))
             value = float(reply["data"][0]["score"])
         except BadRequestError as error:
             raise RowError(f"the server rejects it: {error}") from None

@@ -85,14 +85,14 @@ class Wire:
                 hint="set OPENAI_API_KEY, or name your own server with --base-url",
             )
         url = base_url or OPENAI
-        http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [self._receive]})
+        self._http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [self._receive]})
         self.sdk: AsyncOpenAI = openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=url,
             max_retries=0,
             timeout=TIMEOUT,
             default_headers={"Accept-Encoding": "gzip"},
-            http_client=http,
+            http_client=self._http,
         )
         self._secrets = secrets(key, url)
         self.model = model
@@ -109,18 +109,12 @@ class Wire:
         await self.sdk.close()
 
     @asynccontextmanager
-    async def post(self, path: str, body: dict[str, Any]) -> AsyncIterator[Any]:
+    async def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> AsyncIterator[Any]:
         """A request that the client has no method for, as `send` takes it."""
-        from httpx2 import Response
-
-        yield SimpleNamespace(http_response=await self.sdk.post(path, body=body, cast_to=Response))
-
-    @asynccontextmanager
-    async def get(self, path: str) -> AsyncIterator[Any]:
-        """The same without a body."""
-        from httpx2 import Response
-
-        yield SimpleNamespace(http_response=await self.sdk.get(path, cast_to=Response))
+        url = f"{str(self.sdk.base_url).rstrip('/')}{path}"
+        headers = {"Accept-Encoding": "gzip", **self.sdk.auth_headers}
+        async with self._http.stream(method, url, json=body, headers=headers) as response:
+            yield SimpleNamespace(http_response=response)
 
     async def send(self, request: AbstractAsyncContextManager[Any]) -> tuple[Any, float]:
         """The JSON that a streaming request answers with, and the seconds it took; for errors see `fetch`."""
@@ -136,15 +130,16 @@ class Wire:
         Raises:
             BusyError, AgainError, RowError, BadRequestError, JudgeError: By the meaning of the failure.
         """
+        import httpx2
         import openai
 
         begun = monotonic()
         try:
             async with asyncio.timeout(TIMEOUT), request as reply:
                 body: bytes = reply.http_response.extensions["body"]
-        except (openai.APITimeoutError, TimeoutError):
+        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
             raise AgainError(f"no answer in {TIMEOUT:.0f} s", billed=True) from None
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, httpx2.TransportError) as error:
             raise AgainError(f"no connection: {self._redact(str(error.__cause__ or error))[:200]}") from None
         long_secrets = [secret for secret in self._secrets if len(secret) >= PLAIN_SECRET]
         return redact(body.decode("utf-8", "replace"), long_secrets), monotonic() - begun

@@ -81,7 +81,7 @@ class Fake:
     """What the server was asked.
 
     `script` maps a request body and its count so far to an answer; `pause` are seconds between two bytes of it.
-    Probes are answered by `probe` and are no part of `bodies`.
+    Probes are answered by `probe` and are no part of `bodies`; files and batches go to `batches`.
     """
 
     script: Callable[[Body, int], Answer]
@@ -89,6 +89,7 @@ class Fake:
     pause: float = 0.0
     probe: Callable[[Body], Answer] = lambda body: (200, JSON, capable(body))
     probes: list[Body] = field(default_factory=list)
+    batches: Any = None
     bodies: list[Body] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
@@ -122,16 +123,27 @@ def serve(script: Callable[[Body, int], Answer], *, like_probe: bool = False) ->
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.answer(*fake.batches.get(self.path))
+
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.endswith(("/files", "/batches")):
+                self.answer(*fake.batches.post(self.path, raw))
+                return
+            body = json.loads(raw)
             probing = PROBE in str(body.get("messages", [{}])[0].get("content"))
             with fake.lock:
                 (fake.probes if probing else fake.bodies).append(body)
                 fake.asked[nonce(body)] += not probing
                 count = len(fake.bodies)
             status, headers, payload = fake.probe(body) if probing else fake.script(body, count)
-            if callable(payload):
-                payload = payload(body)
+            payload = payload(body) if callable(payload) else payload
+            self.answer(status, headers, payload)
+            with fake.lock:
+                fake.answered[nonce(body)] += status == 200 and not probing
+
+        def answer(self, status: int, headers: dict[str, str], payload: Any) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -146,8 +158,6 @@ def serve(script: Callable[[Body, int], Answer], *, like_probe: bool = False) ->
                 self.wfile.write(payload)
             if len(payload) < int(headers.get("Content-Length", 0)):
                 self.close_connection = True
-            with fake.lock:
-                fake.answered[nonce(body)] += status == 200 and not probing
 
         def log_message(self, *_: object) -> None:
             pass
