@@ -1,8 +1,8 @@
 """From a judge's reply to levels per response, or to a reason why there are none. Never a guess, never a default.
 
 A reply may quote a grade from the data, so only what cannot be a quotation counts: a reply that is one JSON
-object, or one whose objects all say the same. Broken JSON is not repaired beyond fences and commas: a repair
-may well take a quoted grade for the judge's own.
+object and nothing else, thoughts and a fence aside. Broken JSON is not repaired beyond a stray comma, and no
+object is picked out of prose: either may well take a quoted grade for the judge's own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ VERSION = 3  # rises when the same reply may be read differently
 
 _FENCE = re.compile(r"\s*```(?:json)?\s*(\{.*\})\s*```\s*", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_THINK_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _RATING = re.compile(r"\[\[\s*(-?\d+(?:\.\d+)?)\s*\]\]")
 _COMMA = re.compile(r",(\s*[}\]])")
 _MENU = {str(level) for level in range(TOP_LEVEL + 1)}
@@ -139,36 +138,16 @@ def _evidence(value: Any) -> str | None:
 
 
 def _answer(content: str, slots: Sequence[str], *, cut: bool) -> tuple[dict[str, Any], bool]:
-    """The reply as an object with all slots, and whether it is exactly that.
-
-    All of the reply, else what every balanced {…} in it agrees on.
-    """
-    if (whole := _object(content)) is not None and set(slots) <= whole.keys():
-        return whole, True
-    fenced = _FENCE.fullmatch(content)
-    whole = _object(fenced[1] if fenced else content)
-    if whole is not None and set(slots) <= whole.keys():
-        return whole, False
-    if cut:
-        raise UnparsedError("no JSON object with every response; the reply was cut at its token limit")
+    """The reply as an object with all slots, and whether it is that to the letter: no fence, no thoughts."""
     text = _THOUGHT.sub("", content)
-    tags = _THINK_TAG.findall(text)
-    if tags and tags[-1] != "/":
-        raise UnparsedError("the reply ends inside its thinking")
-    # What names every slot counts even when it is broken: it may be the judge's own answer.
-    values = [_object(span) for span in _balanced(text) if all(f'"{slot}"' in span for slot in slots)]
-    found = [value for value in values if value is not None and set(slots) <= value.keys()]
-    if not found:
-        raise UnparsedError("no JSON object with every response")
-    if len(found) < len(values) or any(_bare(value, slots) != _bare(found[0], slots) for value in found):
-        raise UnparsedError("the reply holds several grades that differ")
-    return found[-1], False
-
-
-def _bare(value: dict[str, Any], slots: Sequence[str]) -> list[Any]:
-    """The grades without their evidence."""
-    grades = [value[slot] for slot in slots]
-    return [{k: v for k, v in g.items() if k != "evidence"} if isinstance(g, dict) else g for g in grades]
+    fenced = _FENCE.fullmatch(text)
+    value = _object(fenced[1] if fenced else text)
+    if value is None:
+        why = "the reply was cut at its token limit" if cut else "text around an object may quote one"
+        raise UnparsedError(f"the reply is not one JSON object; {why}")
+    if missing := [slot for slot in slots if slot not in value]:
+        raise UnparsedError(f"the JSON object has no `{missing[0]}`")
+    return value, text == content and fenced is None
 
 
 def _object(text: str) -> dict[str, Any] | None:
@@ -186,25 +165,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         raise UnparsedError("a key stands twice in the JSON object")
     return value
-
-
-def _balanced(text: str) -> list[str]:
-    """Outermost balanced {…} of the text, in order; braces inside JSON strings do not count."""
-    spans, depth, start, quoted, escaped = [], 0, 0, False, False
-    for position, character in enumerate(text):
-        if quoted:
-            escaped, quoted = character == "\\" and not escaped, character != '"' or escaped
-        elif character == '"':
-            quoted = depth > 0
-        elif character == "{":
-            start, depth = (position, 1) if depth == 0 else (start, depth + 1)
-        elif character == "}" and depth:
-            depth -= 1
-            if depth == 0:
-                spans.append(text[start : position + 1])
-    if depth:
-        raise UnparsedError("no JSON object with every response: a brace is never closed")
-    return spans
 
 
 def _level(name: str, value: Any) -> float:

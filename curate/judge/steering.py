@@ -13,6 +13,7 @@ REMOVED = "[passage removed]"
 _GRADER = r"(?:grader|judge|evaluator|rater|examiner|reviewer|grading (?:model|system|ai)|llm[- ]judge)"
 _FULL = r"(?:full|maximum|max|top|highest|perfect|best)(?: possible)?"
 _THIS = r"(?:this|the|my) (?:answer|response|reply|output)"
+_AFTER = r"[^\n]{0,300}(?:\n[^\n]{0,300}){0,2}"
 _PATTERNS = (
     # "ignore all previous instructions", "disregard the rubric"
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}"
@@ -31,9 +32,9 @@ _PATTERNS = (
     r"(?:final |overall )?(?:rating|score|verdict|grade)\s*:?\s*\[\[\s*\d+(?:\.\d+)?\s*\]\]",
     r"\{[^{}\n]{0,200}\"(?:evidence|correct|follows|complete|clear|factual|faithful|warranted|flags|r\d)\"\s*:[^{}]{0,400}\}?",
     # A forged end of the data, or a turn of a chat template, as `view.clean` leaves it
-    r"‹/?\s*data\b[^›\n]{0,80}›[^\n]{0,300}",
-    r"‹(?:im_start|im_end|endoftext|start_header_id|end_header_id|eot_id|system|assistant|user)[^›\n]{0,40}›[^\n]{0,300}",
-    r"‹/?(?:INST|SYS)›[^\n]{0,300}",
+    r"‹/?\s*data\b[^›\n]{0,80}›" + _AFTER,
+    r"‹(?:im_start|im_end|endoftext|start_header_id|end_header_id|eot_id|system|assistant|user)[^›\n]{0,40}›" + _AFTER,
+    r"‹/?(?:INST|SYS)›" + _AFTER,
     r"^\s*(?:###\s*)?(?:system|developer|grading result|evaluation result|judge)\s*:\s[^\n]{0,300}",
 )
 _STEERING = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE | re.MULTILINE)

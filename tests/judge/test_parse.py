@@ -37,7 +37,6 @@ def bad_with(**changed: object) -> str:
         json.dumps(GOOD),
         "```json\n" + json.dumps(GOOD, indent=2) + "\n```",
         "<think>They want {4}? No.</think>\n" + json.dumps(GOOD),
-        "Here is my grade: " + json.dumps(GOOD) + " Thanks.",
         json.dumps({"r1": FULL | {"correct": "4"}}),
         json.dumps(GOOD | {"evidence": 'it says "}" and {'}),
     ],
@@ -71,6 +70,9 @@ def test_reads_what_servers_really_send(content: str) -> None:
         "{'r1': " + json.dumps(FULL).replace('"', "'") + "}",
         "<html><body>busy</body></html>",
         "<think>" + json.dumps(GOOD),
+        "Here is my grade: " + json.dumps(GOOD),
+        json.dumps(GOOD) + " Thanks.",
+        json.dumps(BAD) + json.dumps(GOOD),
     ],
 )
 def test_anything_else_is_unparsed_and_never_a_number(content: str | None) -> None:
@@ -129,7 +131,6 @@ def test_a_quoted_grade_never_stands_in_for_one_that_is_cut_or_contradicted(cont
 def test_a_whole_object_counts_whatever_surrounds_it() -> None:
     assert read(json.dumps(BAD), "length").levels["correct"] == 0
     assert read(json.dumps({"r1": WORST | {"evidence": "it says <think>"}})).levels["correct"] == 0
-    assert read(f"Draft: {json.dumps(BAD)} Final: {json.dumps(BAD)}").levels["correct"] == 0
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000, "<think>" * 100_000, "{}" * 300_000])
