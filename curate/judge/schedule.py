@@ -8,6 +8,7 @@ pace that the server has shown refuses less often, and grows until it is refused
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
@@ -31,8 +32,8 @@ LONGEST_WAIT = 60.0
 LONGEST_HOLD = 600.0  # a server that asks for more is left for another day
 PACE = 0.95  # of the rate at which answers came before a refusal
 GROWTH = 0.003  # of the pace per second; more the longer nothing is refused
-CALM = 20.0  # seconds without a refusal after which it grows twice as fast
-ENOUGH = 20  # answers that tell a rate
+CALM = 10.0  # seconds without a refusal after which it grows four times as fast
+ENOUGH = 40  # answers that tell a rate
 BURST = 0.05  # seconds of pace that may be made up for at once
 BREAKER = 20  # failures in a row, other than being busy, after which everyone pauses
 LAST_TRIES = 3  # calls after that pause; if they fail too, the run ends
@@ -96,7 +97,7 @@ class Scheduler:
         self._least = 0.0
         self._next = 0.0
         self._resumed = monotonic()
-        self._since = 0
+        self._recent: deque[float] = deque(maxlen=ENOUGH)
         self._failures = 0
         self._paused_until = 0.0
         self._random = Random(0)
@@ -261,21 +262,22 @@ class Scheduler:
         self._resumed = self._hold_until
 
     def _slow_down(self, now: float) -> None:
-        """What was answered in the time before is what the server is willing to do; few answers tell nothing."""
-        if self._since >= ENOUGH and now > self._resumed:
-            seen = self._since / (now - self._resumed)
+        """What was answered just before is what the server is willing to do; few answers tell nothing."""
+        if len(self._recent) == ENOUGH and now > self._recent[0]:
+            seen = ENOUGH / (now - self._recent[0])
             self._pace = PACE * min(seen, self._pace or seen)
             self._least = seen / 2
         elif self._pace is not None:
             self._pace = max(self._least, PACE * self._pace)
-        self._since = 0
+        self._recent.clear()
 
     def _grow(self) -> None:
         """One more in flight per round of answers, while the room is used; and a little more of them per second."""
-        self._since += 1
+        now = monotonic()
+        self._recent.append(now)
         if self._pace is not None:
-            calm = max(0.0, monotonic() - self._resumed)
-            self._pace *= 1 + GROWTH * (1 + calm / CALM) / self._pace
+            calm = max(0.0, now - self._resumed)
+            self._pace += GROWTH * (1 + calm / CALM) ** 2
         if self._in_flight >= 0.8 * self._limit:
             self._limit = min(float(self._most), self._limit + 1 / self._limit)
 
