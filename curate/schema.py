@@ -187,7 +187,7 @@ TABLES = {
                 Column("rubric", pa.string(), "name@version; empty = not judged"),
                 Column("rationale", pa.string(), "the judge's evidence, or why there is no score", nullable=True),
                 Column("spread", pa.float32(), "standard deviation over repeats or judges", nullable=True),
-                Column("samples", pa.int32(), "answers that the score is the mean of"),
+                Column("samples", pa.int32(), "answers that the score is the mean of", nullable=True),
                 Column("judged_task", pa.string(), "task that the judge saw, where it was asked", nullable=True),
                 Column("judgement", pa.string(), "key of the answer in `judgements.sqlite`", nullable=True),
             ),
