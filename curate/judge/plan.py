@@ -100,6 +100,7 @@ class Plan:
     solo: bool = False
     again: str = ""
     _declining: dict[int, set[tuple[int, int]]] = field(default_factory=dict, repr=False)
+    _steering: dict[str, bool] = field(default_factory=dict, repr=False)
 
     def of(self, who: Who, chosen: set[tuple[int, int]] | None = None) -> Plan:
         """The same for another judge, or for some of the responses."""
@@ -184,8 +185,15 @@ class Plan:
         text = (self.references or {}).get(reference or "")
         base = _digest(self.base, _printed(rubric), digests[turn], text or "")
         ids = tuple(base if repeat == 0 else _digest(base, str(repeat)) for repeat in range(self.repeats))
-        bare = _digest(base, BARE) if steering.steers(shown[turn]) and self.who.api != "reward-model" else None
+        alone = self.who.api != "reward-model" and self._steers(digests[turn], shown[turn])
+        bare = _digest(base, BARE) if alone else None
         return Item(key, turn, task, rubric, ids, bare, reference)
+
+    def _steers(self, digest: str, shown: str) -> bool:
+        # A plan goes over its responses several times, and the patterns are the slow part of it.
+        if digest not in self._steering:
+            self._steering[digest] = steering.steers(shown)
+        return self._steering[digest]
 
     def _windows(self, conversation: Conversation, items: list[Item], repeat: int | None) -> Iterator[Call]:
         rubric, by_turn = items[0].rubric, {item.turn: item for item in items}
