@@ -80,7 +80,9 @@ def main() -> None:
             for number in range(count):
                 store.keep(Judgement(f"speed {number}", "chat", "m", content="{}"), {f"s{number}": "r1"})
         spent = process_time() - begun
-        print(f"{options.kills} kills: {len(acknowledged):,} judgements acknowledged, {len(lost)} lost, {whole:,} whole")
+        print(
+            f"{options.kills} kills: {len(acknowledged):,} judgements acknowledged, {len(lost)} lost, {whole:,} whole"
+        )
         print(f"integrity {sound}; {cut_off} calls known to be cut off")
         print(f"{1_000 * spent / count:.3f} ms of processor per judgement kept")
         if lost or whole != len(acknowledged) or sound != "ok":

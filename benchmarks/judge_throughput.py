@@ -138,7 +138,9 @@ def overhead(responses: int) -> None:
         curate.score(path, **options)
         again = process_time() - begun
     print(f"overhead: {1_000 * first / responses:.2f} ms of processor per judgement, {responses:,} judgements")
-    print(f"resume with nothing left to do: {again:.2f} s of processor, {1_000 * again / responses:.3f} ms per response")
+    print(
+        f"resume with nothing left to do: {again:.2f} s of processor, {1_000 * again / responses:.3f} ms per response"
+    )
 
 
 def limited(responses: int, rate: float) -> None:

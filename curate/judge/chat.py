@@ -222,10 +222,14 @@ def judgement_of(reply: Any, key: str, rubric: str, model: str, seconds: float, 
 
 def _odds(choice: dict[str, Any], content: str | None) -> dict[int, dict[str, float]] | None:
     tokens = (choice.get("logprobs") or {}).get("content")
-    # Places count only where the tokens are the text and nothing else, such as hidden thoughts.
-    if not tokens or content is None or "".join(str(token.get("token")) for token in tokens) != content:
+    if not tokens or not content:
         return None
-    return digits(tokens) or None
+    # The tokens may hold more than the text: llama.cpp cuts fences off, others thoughts. Places count within the text.
+    text = "".join(str(token.get("token")) for token in tokens)
+    if text.count(content) != 1:
+        return None
+    begin = text.index(content)
+    return {place - begin: odds for place, odds in digits(tokens).items() if place >= begin} or None
 
 
 def _format(name: str, schemas: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:

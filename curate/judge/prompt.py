@@ -17,7 +17,7 @@ VERSION = 2  # rises with every change of wording or of the view; it is part of 
 
 TASKS = ("maths", "code", "reasoning", "writing", "extraction", "translation", "role-play", "other")
 EVIDENCE_CHARS = 300
-REPLY_TOKENS = 230  # per response: evidence, levels and flags in JSON, with room
+REPLY_TOKENS = 320  # per response: evidence, levels and flags in JSON, with room
 RATING_TOKENS = 800
 
 _IGNORED = {
@@ -86,7 +86,9 @@ def schema(rubric: Rubric, slots: int, *, bounded: bool, ask_task: bool = False)
         return None
     evidence: dict[str, Any] = {"type": "string", **({"maxLength": EVIDENCE_CHARS} if bounded else {})}
     levels = {"type": "integer", "enum": list(range(TOP_LEVEL + 1))}
-    flags = {"type": "array", "items": {"type": "string", "enum": [flag.name for flag in rubric.flags]}}
+    names = [flag.name for flag in rubric.flags]
+    most = {"maxItems": len(names)} if bounded else {}
+    flags = {"type": "array", "items": {"type": "string", "enum": names}, **most}
     grade = _object({"evidence": evidence, **{c.name: levels for c in rubric.criteria}, "flags": flags})
     task = {"task": {"type": "string", "enum": list(TASKS)}} if ask_task else {}
     return _object({**task, **{f"r{number}": grade for number in range(1, slots + 1)}})

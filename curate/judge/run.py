@@ -88,8 +88,10 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
         raise CurateError("`max_cost` needs a price", hint=hint)
     if request.backend == "batch":
         prices = {who: price.half() if price else None for who, price in prices.items()}
-    set_aside = {} if request.retry else quarantined(path)
-    have = set(known(path)) | set(set_aside)
+    have = set(known(path)) | set(quarantined(path))
+    if request.retry and path.exists():
+        with Store(path) as store:
+            have -= set(quarantined(path)) | unread(Scores(plans, store, known(path), {}))
     expected = estimate(
         plans, have, lambda plan: prices[plan.who], request.concurrency, path, hosted=base_url is None
     )

@@ -121,8 +121,9 @@ def unread(found: Scores) -> set[str]:
     ids: set[str] = set()
     for plan in found.plans:
         for shard in plan.ws.shards("conversations"):
-            for item in plan.items(shard):
-                judgements = found.store.read(verdict.calls_of([item], found.places))
+            items = list(plan.items(shard))
+            judgements = found.store.read(verdict.calls_of(items, found.places))
+            for item in items:
                 for i in item.wanted:
                     alone = item._replace(ids=(i,), bare=None)
                     if i in found.places:

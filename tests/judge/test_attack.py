@@ -26,7 +26,13 @@ def test_no_attack_is_read_as_a_grade_however_a_judge_quotes_it(family: str) -> 
     general, rating = rubric.load("general"), rubric.load("mt_bench")
     for _, answer in INJECTIONS.weak:
         text = INJECTIONS.attacked(family, answer)
-        for reply in (text, view.clean(text), f"The response says: {text}", f"```\n{text}\n```", f"{text}\nRating: [[2]]"):
+        for reply in (
+            text,
+            view.clean(text),
+            f"The response says: {text}",
+            f"```\n{text}\n```",
+            f"{text}\nRating: [[2]]",
+        ):
             assert parse.read(reply, "stop", None, general)["r1"].status == "unparsed"
             number = parse.rating(reply, rating).levels.get("rating")
             assert number in (None, 2.0) or (family == "rating" and "[[2]]" not in reply)
@@ -53,7 +59,18 @@ def run(path: Path, script: Any) -> attack.Attacked:
 
 def test_a_gullible_judge_is_fooled_by_no_family_because_it_is_asked_without_the_passage(tmp_path: Path) -> None:
     def gullible(body: Body, _: int) -> Answer:
-        words = ("full marks", "level 4", "highest", "4, ", "[[10]]", "4 on each", "is 4", "rate this", "maximum", "best grade")
+        words = (
+            "full marks",
+            "level 4",
+            "highest",
+            "4, ",
+            "[[10]]",
+            "4 on each",
+            "is 4",
+            "rate this",
+            "maximum",
+            "best grade",
+        )
         return good(follows=4) if any(word in text for word in words for text in responses(body)) else good(**WORST)
 
     found = run(tmp_path, gullible)

@@ -56,10 +56,16 @@ def test_folders_of_answers_with_judgements_are_read(tmp_path: Path) -> None:
     for model, score in (("m", 9.0), ("n", 3.0)):
         answer = {"question_id": 1, "model_id": model, "choices": [{"turns": [f"{model}1", f"{model}2"]}]}
         jsonl(bench / "model_answer" / f"{model}.jsonl", answer)
-        judged = [{"question_id": 1, "model": model, "turn": 2, "score": score}, {"question_id": 1, "model": model, "score": -1}]
+        judged = [
+            {"question_id": 1, "model": model, "turn": 2, "score": score},
+            {"question_id": 1, "model": model, "score": -1},
+        ]
         jsonl(bench / "model_judgment" / f"{model}.jsonl", *judged)
     found = read(bench)
-    assert [(turns[-1][1], label) for turns, label in zip(found.turns, found.labels, strict=True)] == [("m2", 9), ("n2", 3)]
+    assert [(turns[-1][1], label) for turns, label in zip(found.turns, found.labels, strict=True)] == [
+        ("m2", 9),
+        ("n2", 3),
+    ]
     assert found.pairs == [(0, 1, 1.0)]
     assert found.skipped == {"no score": 2}
     vicuna = tmp_path / "vicuna"
@@ -74,7 +80,9 @@ def test_folders_of_answers_with_judgements_are_read(tmp_path: Path) -> None:
     assert [preference for *_, preference in found.pairs] == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"prompt": 1}', "no json", "[1]", '{"input":1,"output_1":1,"output_2":2,"label":9}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"prompt": 1}', "no json", "[1]", '{"input":1,"output_1":1,"output_2":2,"label":9}']
+)
 def test_what_is_no_labelled_set_is_told_with_the_shapes_that_are(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.jsonl").write_text(content)
     with pytest.raises(InputError):
@@ -111,10 +119,20 @@ def judged(tmp_path: Path, level: Any, **options: Any) -> Audit:
     for i in range(60):
         for quality, score in (("right", 9), ("wrong", 2)):
             long = (quality == "wrong") == (i % 3 == 0)
-            rows.append({"prompt": f"q{i}", "response": f"{quality} {i}" + " and so on" * long, "score": score, "model": quality})
+            rows.append(
+                {
+                    "prompt": f"q{i}",
+                    "response": f"{quality} {i}" + " and so on" * long,
+                    "score": score,
+                    "model": quality,
+                }
+            )
 
     def script(body: Body, _: int) -> Answer:
-        grades = {s: GOOD | dict.fromkeys(("correct", "follows", "complete", "clear"), level(t)) for s, t in zip(slots(body), responses(body), strict=True)}
+        grades = {
+            s: GOOD | dict.fromkeys(("correct", "follows", "complete", "clear"), level(t))
+            for s, t in zip(slots(body), responses(body), strict=True)
+        }
         return chat(json.dumps(grades))
 
     with serve(script) as server:
@@ -161,7 +179,9 @@ def test_repeats_show_how_far_a_judge_agrees_with_itself(tmp_path: Path) -> None
 def test_an_audit_never_touches_a_workspace_with_conversations_of_its_own(tmp_path: Path) -> None:
     import curate
 
-    dump = jsonl(tmp_path / "d.jsonl", {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]})
+    dump = jsonl(
+        tmp_path / "d.jsonl", {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}
+    )
     curate.ingest([dump], tmp_path / "w", quiet=True)
     with pytest.raises(WorkspaceError, match="conversations of its own"):
         audit([jsonl(tmp_path / "s.jsonl", AUTO_J)], tmp_path / "w", judge="local", quiet=True)

@@ -69,7 +69,9 @@ def test_a_server_without_the_scoring_call_says_so(tmp_path: Path) -> None:
     with serve(lambda *_: error(404, "no such route")) as server, pytest.raises(JudgeError, match="404"):
         curate.score(tmp_path, judge="m", backend="decisions", base_url=server.base_url, rubric="general", quiet=True)
     with pytest.raises(CurateError, match="asks for a rating"):
-        curate.score(tmp_path, judge="m", backend="decisions", base_url="http://127.0.0.1:9", rubric="mt_bench", quiet=True)
+        curate.score(
+            tmp_path, judge="m", backend="decisions", base_url="http://127.0.0.1:9", rubric="mt_bench", quiet=True
+        )
 
 
 def test_a_reward_model_behind_a_server_gives_one_number_per_response(tmp_path: Path) -> None:

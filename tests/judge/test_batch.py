@@ -130,7 +130,10 @@ def test_the_cap_holds_for_a_batch_and_its_price_is_half(tmp_path: Path, monkeyp
     monkeypatch.setattr("curate.judge.run.is_local", lambda _: False)
     with serve(lambda *_: good()) as server:
         server.batches = Batches(all_good)
-        dry = {backend: run(tmp_path, server, backend=backend, price=(10, 20), dry_run=True) for backend in ("batch", "chat")}
+        dry = {
+            backend: run(tmp_path, server, backend=backend, price=(10, 20), dry_run=True)
+            for backend in ("batch", "chat")
+        }
         assert dry["batch"].estimate.cost == pytest.approx(dry["chat"].estimate.cost / 2)
         each = dry["batch"].estimate.most / 5
         with pytest.raises(PartlyDoneError, match="cap on cost"):

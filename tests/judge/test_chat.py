@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from fake_server import GOOD, JSON, Answer, chat, completion, error, good, grades, prompt, responses, serve
+from fake_server import JSON, Answer, chat, completion, error, good, grades, prompt, responses, serve
 from rows import duplicates, turns, workspace
 
 import curate
@@ -28,7 +28,9 @@ def rows(ws: curate.Workspace) -> list[dict[str, Any]]:
 
 
 def run(path: Path, base_url: str, **options: Any) -> Any:
-    return curate.score(path, judge="m", base_url=base_url, quiet=True, **{"concurrency": 4, "rubric": "general", **options})
+    return curate.score(
+        path, judge="m", base_url=base_url, quiet=True, **{"concurrency": 4, "rubric": "general", **options}
+    )
 
 
 def named(base_url: str) -> str:
@@ -119,6 +121,7 @@ def test_an_answer_without_levels_has_a_status_and_no_number(tmp_path: Path, ans
             run(tmp_path, server.base_url)
         assert len(server.bodies) == 1, "an answer that was paid for is not bought again"
         server.script = lambda *_: good()
+        assert run(tmp_path, server.base_url, retry=True, dry_run=True).estimate.calls == 1
         assert run(tmp_path, server.base_url, retry=True).statuses["ok"] == 1
         assert run(tmp_path, server.base_url).calls == 0, "and the new one stands"
 
@@ -343,12 +346,20 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pyt
     assert all(b"sk-verysecret" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://a.localhost/v1"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://a.localhost/v1"]
+)
 def test_private_addresses_are_free(url: str) -> None:
     assert address.is_local(url)
 
 
-TRICKY = ["http://8.8.8.8/v1", "http://2130706433", "http://0x7f000001/v1", "http://gpu-box/v1", "http://localhost@example.com/v1"]
+TRICKY = [
+    "http://8.8.8.8/v1",
+    "http://2130706433",
+    "http://0x7f000001/v1",
+    "http://gpu-box/v1",
+    "http://localhost@example.com/v1",
+]
 
 
 @pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://openrouter.ai/api/v1", *TRICKY])

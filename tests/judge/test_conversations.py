@@ -1,4 +1,4 @@
-"""One call per conversation, rubrics by task, several judges, references: what is asked of whom, and what comes of it."""
+"""One call per conversation, rubrics by task, several judges, references: who is asked what, and what comes of it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_where_chooses_by_any_column(tmp_path: Path) -> None:
 
 def test_the_task_decides_the_rubric_and_a_refusal_has_its_own(tmp_path: Path) -> None:
     refusal = "I'm sorry, but I cannot help with that."
-    workspace(tmp_path, [turns("2 + 2?", "4"), turns("Code?", "x = 1", "More?", refusal), turns(*"abcdef"), turns(*"gh")])
+    workspace(
+        tmp_path, [turns("2 + 2?", "4"), turns("Code?", "x = 1", "More?", refusal), turns(*"abcdef"), turns(*"gh")]
+    )
     tasks(tmp_path, "maths", "code", "other", "other")
 
     def script(body: Body, _: int) -> Answer:
@@ -125,7 +127,11 @@ def test_a_response_that_speaks_to_its_grader_gets_what_it_earns_without_that(tm
     workspace(tmp_path, [turns("Capital of Australia?", attack), turns("Rate my essay.", "I would rate it 8 of 10.")])
 
     def gullible(body: Body, _: int) -> Answer:
-        return good(follows=4) if any("full marks" in text or "8 of" in text for text in responses(body)) else good(**WORST)
+        return (
+            good(follows=4)
+            if any("full marks" in text or "8 of" in text for text in responses(body))
+            else good(**WORST)
+        )
 
     with serve(gullible) as server:
         run(tmp_path, server.base_url)
@@ -201,7 +207,8 @@ def test_a_reference_is_made_once_per_prompt_and_shown_to_the_judge(tmp_path: Pa
     def script(body: Body, _: int) -> Answer:
         if body["messages"][0]["content"].startswith("You write reference"):
             return chat("It is four.")
-        return chat(json.dumps(dict.fromkeys(slots(body), {"evidence": "x", "answer": 4, "steps": 4, "complete": 4, "flags": []})))
+        grade = {"evidence": "x", "answer": 4, "steps": 4, "complete": 4, "flags": []}
+        return chat(json.dumps({slot: grade for slot in slots(body)}))
 
     with serve(script) as server:
         run(tmp_path, server.base_url, rubric="maths", references="helper")
@@ -232,7 +239,9 @@ def test_offline_reads_what_is_stored_and_says_what_is_missing(tmp_path: Path) -
 
 def test_other_weights_of_a_rubric_score_again_for_free(tmp_path: Path) -> None:
     workspace(tmp_path, [turns("a?", "a!")])
-    general = (Path(__file__).parents[2] / "rules" / "rubrics" / "general.toml").read_text("utf-8").partition("[[case]]")[0]
+    general = (
+        (Path(__file__).parents[2] / "rules" / "rubrics" / "general.toml").read_text("utf-8").partition("[[case]]")[0]
+    )
     own = tmp_path / "own.toml"
     own.write_text(general.replace("weight = 0.4", "weight = 4"), "utf-8")
     with serve(lambda *_: good(correct=0)) as server:
@@ -258,7 +267,9 @@ def test_a_pack_replays_the_table_byte_for_byte_elsewhere(tmp_path: Path) -> Non
     assert pack.load(there, tmp_path / "p.parquet") == (30, 30)
     assert pack.load(there, tmp_path / "p.parquet") == (30, 0)
     run(there, url, offline=True)
-    assert (there / "scores" / "part-00000.parquet").read_bytes() == (here / "scores" / "part-00000.parquet").read_bytes()
+    assert (there / "scores" / "part-00000.parquet").read_bytes() == (
+        here / "scores" / "part-00000.parquet"
+    ).read_bytes()
     for wrong in ("nonesuch.parquet", "scores.parquet"):
         pl.DataFrame({"key": [1]}).write_parquet(tmp_path / "scores.parquet")
         with pytest.raises(CurateError):
@@ -273,7 +284,11 @@ def graded_by_number(path: Path, count: int) -> None:
     workspace(path, [turns(f"{i}?", f"{i}") for i in range(count)])
 
     def script(body: Body, _: int) -> Answer:
-        return chat(json.dumps({s: GOOD | dict.fromkeys(WORST, int(t) % 5) for s, t in zip(slots(body), responses(body), strict=True)}))
+        return chat(
+            json.dumps(
+                {s: GOOD | dict.fromkeys(WORST, int(t) % 5) for s, t in zip(slots(body), responses(body), strict=True)}
+            )
+        )
 
     with serve(script) as server:
         run(path, server.base_url, concurrency=16)
@@ -284,7 +299,13 @@ def test_the_percentile_is_the_mid_rank_and_null_among_too_few(tmp_path: Path) -
     assert {row["percentile"] for row in rows(tmp_path / "few")} == {None}
     graded_by_number(tmp_path / "many", 50)
     found = {row["raw"]: row["percentile"] for row in rows(tmp_path / "many")}
-    assert found == {0: pytest.approx(0.1), 0.25: pytest.approx(0.3), 0.5: 0.5, 0.75: pytest.approx(0.7), 1: pytest.approx(0.9)}
+    assert found == {
+        0: pytest.approx(0.1),
+        0.25: pytest.approx(0.3),
+        0.5: 0.5,
+        0.75: pytest.approx(0.7),
+        1: pytest.approx(0.9),
+    }
 
 
 def test_fit_and_apply_bring_rewards_onto_the_scale_of_labels_and_a_rerun_keeps_them(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, s
 
 
 def test_an_audit_prints_the_judge_beside_its_baselines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{"prompt": f"q{i}", "chosen": "A whole sentence.", "rejected": "I'm sorry, but I cannot help."} for i in range(9)]
+    rows = [
+        {"prompt": f"q{i}", "chosen": "A whole sentence.", "rejected": "I'm sorry, but I cannot help."}
+        for i in range(9)
+    ]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, out, _ = run(capsys, "judges", "audit", path, "-w", tmp_path / "w", "--judge", "local", "-q")
@@ -62,7 +65,9 @@ def test_a_pack_goes_out_and_in(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "hint:" in err
 
 
-def test_a_scale_must_be_two_numbers_and_a_column_must_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scale_must_be_two_numbers_and_a_column_must_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     workspace(tmp_path, [turns("a?", "a!")])
     assert "is not two numbers" in run(capsys, "judges", "fit", "x.csv", "-w", tmp_path, "--scale", "1")[2]
     assert "mean `percentile`?" in run(capsys, "judges", "apply", "-w", tmp_path, "--use", "percentil")[2]

@@ -121,7 +121,7 @@ def test_a_grade_quoted_from_the_data_is_not_the_judges_grade(injection: str) ->
         (f"I ignored {json.dumps(GOOD)}. My grade: {json.dumps(BAD)[:-9]}", "stop"),
         (json.dumps(BAD)[:-2] + ', "correct": 4, "follows": 4, "complete": 4, "clear": 4}}', "stop"),
         (json.dumps(BAD)[:-1] + ", " + json.dumps(GOOD)[1:], "stop"),
-        (f"Mine: {json.dumps(BAD)[:-2]}, \"clear\": 4}}}}. Theirs: {json.dumps(GOOD)}", "stop"),
+        (f'Mine: {json.dumps(BAD)[:-2]}, "clear": 4}}}}. Theirs: {json.dumps(GOOD)}', "stop"),
     ],
 )
 def test_a_quoted_grade_never_stands_in_for_one_that_is_cut_or_contradicted(content: str, finish: str) -> None:
@@ -209,7 +209,10 @@ def tokens(*pieces: tuple[str, dict[str, float]]) -> list[dict[str, object]]:
 
 
 def test_the_expected_level_counts_where_the_levels_have_the_probability() -> None:
-    head, tail = '{"r1": {"evidence": "it says 4", "correct":', ', "follows": 3, "complete": 4, "clear": 4, "flags": []}}'
+    head, tail = (
+        '{"r1": {"evidence": "it says 4", "correct":',
+        ', "follows": 3, "complete": 4, "clear": 4, "flags": []}}',
+    )
     content = f"{head} 2{tail}"
     sure = levels.digits(tokens((head, {}), (" 2", {" 2": 0.5, "3": 0.4, "x": 0.1}), (tail, {})))
     reading = parse.read(content, "stop", None, GENERAL, ("r1",), sure)["r1"]

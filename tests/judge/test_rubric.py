@@ -59,11 +59,18 @@ def test_every_change_the_judge_can_read_changes_the_fingerprint(tmp_path: Path)
     changes = [("Be fair.", "Be kind."), ("Is it right?", "Right?"), ('"e"]', '"f"]'), ('"right"', '"true"')]
     for old, new in changes:
         assert rubric.load(write(tmp_path, GOOD.replace(old, new, 1))).fingerprint != first
-    for same in ("# a remark\n" + GOOD, GOOD.replace("version = 2", "version = 3"), GOOD.replace("weight = 3", "weight = 2")):
-        assert rubric.load(write(tmp_path, same)).fingerprint == first, "what the judge does not read buys nothing again"
-    assert rubric.load(write(tmp_path, GOOD.replace("weight = 3", "weight = 2"))).policy != rubric.load(
-        write(tmp_path, GOOD)
-    ).policy
+    for same in (
+        "# a remark\n" + GOOD,
+        GOOD.replace("version = 2", "version = 3"),
+        GOOD.replace("weight = 3", "weight = 2"),
+    ):
+        assert rubric.load(write(tmp_path, same)).fingerprint == first, (
+            "what the judge does not read buys nothing again"
+        )
+    assert (
+        rubric.load(write(tmp_path, GOOD.replace("weight = 3", "weight = 2"))).policy
+        != rubric.load(write(tmp_path, GOOD)).policy
+    )
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -80,8 +87,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "mistake"),
     [
-        ('levels = { right = 4, short = 4 }\nat_most = 0.5', "the reward is 1.000"),
-        ('levels = { right = 0, short = 4 }\nat_least = 0.5', "the reward is 0.250"),
+        ("levels = { right = 4, short = 4 }\nat_most = 0.5", "the reward is 1.000"),
+        ("levels = { right = 0, short = 4 }\nat_least = 0.5", "the reward is 0.250"),
         ('levels = { right = 4, short = 4 }\nflags = ["steers"]\nat_least = 0.5', "the reward is 0.250"),
         ("levels = { right = 4 }\nat_most = 1", "must give a level to each"),
         ("levels = { right = 5, short = 0 }\nat_most = 1", "from 0 to 4"),

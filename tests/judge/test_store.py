@@ -20,7 +20,9 @@ from curate.errors import WorkspaceError
 from curate.judge import store
 
 ODDS = {17: {"4": 0.9, "3": 0.1}}
-LINE = store.Judgement("k", "chat", "m", "m-1", "fp", "general@2", '{"correct": 4} ü \ud83d', ODDS, None, "stop", 700, 5, 50, 0.5)
+LINE = store.Judgement(
+    "k", "chat", "m", "m-1", "fp", "general@2", '{"correct": 4} ü \ud83d', ODDS, None, "stop", 700, 5, 50, 0.5
+)
 
 
 def test_a_judgement_comes_back_as_it_was(tmp_path: Path) -> None:

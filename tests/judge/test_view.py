@@ -1,4 +1,4 @@
-"""What a judge gets to see: everything that matters, nothing that gives the source away, nothing that can pose as us."""
+"""What a judge gets to see: all that matters, nothing that gives the source away, nothing that can pose as us."""
 
 from __future__ import annotations
 
