@@ -47,6 +47,8 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/clean.py
 	$(BIN)/python benchmarks/dedup.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/judge_store.py
+	$(BIN)/python benchmarks/judge_throughput.py
 
 clean:
 	rm -rf .venv demo

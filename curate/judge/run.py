@@ -79,9 +79,10 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     plans = _plans(ws, request, base_url)
     path = ws.path / FILE
     free = all(plan.who.server == "here" for plan in plans) or is_local(base_url or OPENAI)
+    helpers = [backends.who(request, name, base_url) for name in (request.escalate, request.references) if name]
     prices = {
-        plan.who: price_of(plan.who.model, base_url, request.price, free=free or plan.who.server == "here")
-        for plan in plans
+        who: price_of(who.model, base_url, request.price, free=free or who.server == "here")
+        for who in (*(plan.who for plan in plans), *helpers)
     }
     if request.max_cost is not None and None in prices.values():
         hint = "its price is not in the list of genai-prices: add --price IN,OUT in dollars per million tokens"

@@ -317,6 +317,9 @@ def test_a_cap_needs_a_price(tmp_path: Path) -> None:
     workspace(tmp_path, questions(1))
     with pytest.raises(CurateError, match="needs a price"):
         curate.score(tmp_path, judge="nobody-sells-this", max_cost=1.0, quiet=True)
+    for helper in ("escalate", "references"):
+        with pytest.raises(CurateError, match="needs a price"):
+            curate.score(tmp_path, judge="gpt-4o-mini", max_cost=1.0, quiet=True, **{helper: "nobody-sells-this"})
 
 
 def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
