@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from curate.judge.plan import Plan
     from curate.judge.store import Store
 
-Calls = "Callable[[Plan, int, set[str]], Iterator[Call]]"
-
-
 def buy(
     plan: Plan,
     base_url: str | None,

@@ -65,14 +65,12 @@ class Chat:
         wire: The server.
         hosted: Whether it is api.openai.com.
         effort: How much a reasoning model shall think: low, medium, high; None = as it likes.
-        api: What the judgements are marked with.
     """
 
-    def __init__(self, wire: Wire, *, hosted: bool, effort: str | None = None, api: str = "chat") -> None:
+    def __init__(self, wire: Wire, *, hosted: bool, effort: str | None = None) -> None:
         self._wire = wire
         self._hosted = hosted
         self._effort = effort
-        self._api = api
         self.abilities = Abilities(limit="max_completion_tokens" if hosted else "max_tokens")
         self._answered = False
         self._seen = self._broken = 0
@@ -114,7 +112,7 @@ class Chat:
         request = self._wire.sdk.chat.completions.with_streaming_response.create(**self.body(call))
         reply, seconds = await self._wire.send(request)
         title = call.rubric.title if call.rubric else ""
-        return judgement_of(reply, call.key, title, self._wire.model, seconds, self._api)
+        return judgement_of(reply, call.key, title, self._wire.model, seconds)
 
     def body(self, call: Call) -> dict[str, Any]:
         """The request: also what a batch holds."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from curate.judge.rubric import Rubric
     from curate.judge.wire import Wire
 
-MOST_QUESTIONS = 400
 MOST_MASS = 1.01  # of the probabilities of an answer, rounding allowed for
 
 _LABELS = frozenset(str(level) for level in range(TOP_LEVEL + 1))
@@ -108,7 +107,7 @@ def questions(rubric: Rubric, slots: Sequence[str]) -> list[Any]:
             }
             for flag in rubric.flags
         ]
-    return asked[:MOST_QUESTIONS]
+    return asked
 
 
 def read(content: str | None, rubric: Rubric, slots: Sequence[str]) -> dict[str, Reading]:
