@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import rules
 from curate.console import Talk, plain
-from curate.errors import CurateError, RuleError, did_you_mean
+from curate.errors import CurateError, PartlyDoneError, RuleError, did_you_mean
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -95,7 +95,14 @@ def run(
     for name, arguments in steps.items():
         began = monotonic()
         stage = getattr(import_module(STAGES[name]), name)
-        results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+        try:
+            results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+        except PartlyDoneError as error:
+            # What the same command cannot mend must not keep the rest from being exported.
+            if error.result is None:
+                raise
+            talk.warn(f"{name}: {error.what}; {error.hint}")
+            results[name] = error.result
         seconds[name] = monotonic() - began
         talk.say(f"{name:<8} {seconds[name]:6.1f} s")
     return RunResult(results, seconds, funnel(workspace))

@@ -139,9 +139,8 @@ def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
         raise PartlyDoneError(
             f"{stopped.what}; {len(fresh):,} answers are stored", where=stopped.where, hint=hint
         ) from stopped
-    _raise_if_partial(job, statuses)
     price = job.price(plans[0])
-    return ScoreResult(
+    result = ScoreResult(
         found.judge,
         found.rubric,
         statuses,
@@ -152,6 +151,8 @@ def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
         tokens_out=tokens[1],
         cost=money(None if price is None else price[:2], *tokens),
     )
+    _raise_if_partial(job, result)
+    return result
 
 
 def _plans(ws: Workspace, request: Request, base_url: str | None) -> list[Plan]:
@@ -261,9 +262,9 @@ def _record(
     job.ws.record("score", {**entry, "tokens_in": tokens[0], "tokens_out": tokens[1]})
 
 
-def _raise_if_partial(job: Job, statuses: dict[str, int]) -> None:
+def _raise_if_partial(job: Job, result: ScoreResult) -> None:
     """A run that leaves responses unscored does not end as if it were done."""
-    outcome = job.outcome
+    outcome, statuses = job.outcome, result.statuses
     if outcome.unsent:
         raise PartlyDoneError(
             f"the cap on cost was reached: {len(outcome.unsent):,} judgements were not bought",
@@ -280,9 +281,8 @@ def _raise_if_partial(job: Job, statuses: dict[str, int]) -> None:
         hint = "run the same command without --offline: only these are sent"
     elif aside:
         hint = f"run the same command with --retry to ask again for the {aside:,} that are set aside or unreadable"
-    raise PartlyDoneError(
-        f"{len(lost):,} responses could not be judged; most often ({often:,}): {reason}", hint=hint
-    )
+    what = f"{len(lost):,} responses could not be judged; most often ({often:,}): {reason}"
+    raise PartlyDoneError(what, hint=hint, result=result if aside == len(lost) else None)
 
 
 def _names(request: Request) -> str:

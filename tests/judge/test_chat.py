@@ -443,3 +443,19 @@ def test_a_server_of_ones_own_is_the_same_on_another_port(tmp_path: Path) -> Non
         assert run(tmp_path, server.base_url).calls == 2
     with serve(lambda *_: good()) as restarted:
         assert run(tmp_path, restarted.base_url).calls == 0
+
+
+def test_in_a_whole_run_an_unreadable_reply_is_a_warning_and_the_rest_is_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "d.json"
+    talk = [{"from": "human", "value": "What is the tallest mountain?"}, {"from": "gpt", "value": "Mount Everest is."}]
+    other = [{"from": "human", "value": "Name a long river."}, {"from": "gpt", "value": "The Nile is a long river."}]
+    dump.write_text(json.dumps([{"id": "a", "conversations": talk}, {"id": "b", "conversations": other}]))
+    with serve(lambda body, _: chat("4/4") if "river" in prompt(body) else good()) as server:
+        options = {"score": {"judge": "m", "base_url": server.base_url, "rubric": "general"}}
+        result = curate.run([dump], tmp_path / "w", tmp_path / "out", options=options, quiet=True)
+    assert result.stages["score"].statuses["unparsed"] == 1
+    assert result.funnel.balanced
+    assert (tmp_path / "out" / "manifest.json").exists()
+    assert "--retry" in capsys.readouterr().err
