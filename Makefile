@@ -48,6 +48,8 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/dedup/run.py --rows 10000 --tools datasketch_lsh --cores 1
 	$(BIN)/python benchmarks/decontaminate.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/judge_store.py
+	$(BIN)/python benchmarks/judge_throughput.py
 
 bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000

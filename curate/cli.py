@@ -12,7 +12,9 @@ import typer
 from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.dedup_cli import dedup
+from curate.judges_cli import judges_app
 from curate.rules_cli import rules_app
+from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
 
 app = typer.Typer(
     name="curate",
@@ -22,18 +24,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(rules_app, name="rules")
+app.add_typer(judges_app, name="judges")
 
 Paths = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Files, globs, folders, or - for stdin; also .gz, .zst and .zip.")
 ]
 Limit = Annotated[int | None, typer.Option("-n", "--limit", min=1, help="Read no more than this many records.")]
-Sample = Annotated[int | None, typer.Option("-n", "--limit", min=1, help="Judge a random sample of so many responses.")]
-Judge = Annotated[
-    str, typer.Option(envvar="CURATE_JUDGE", help="`local` (finds defects, needs nothing), or the name of a model.")
-]
-BaseUrl = Annotated[str | None, typer.Option(envvar="OPENAI_BASE_URL", help="Address of an OpenAI-compatible server.")]
-MaxCost = Annotated[float | None, typer.Option(help="Dollars after which no more judgements are bought.")]
-Price = Annotated[str | None, typer.Option(help="Dollars per million tokens, IN,OUT.")]
 Beta = Annotated[float | None, typer.Option(help="Temperature of judge and mixed weights; 1/ln 10 spans 10:1.")]
 Tokenizer = Annotated[str | None, typer.Option(help="Folder with tokenizer.json or tokenizer.model: write token ids.")]
 Labels = Annotated[str | None, typer.Option(help="Side file of known classes; it goes before the rules.")]
@@ -80,11 +76,11 @@ def run(
 
     chosen: dict[str, dict[str, Any]] = {
         "label": {"assume": assume, "labels": labels, "sources": _source_classes(source_class) or None},
-        "score": dict(judge=judge, base_url=base_url, limit=limit, max_cost=max_cost, price=_price(price)),
+        "score": dict(judge=judge, base_url=base_url, limit=limit, max_cost=max_cost, price=as_price(price)),
         "export": {"format": format, "tokenizer": tokenizer},
     }
     options = {stage: {k: v for k, v in values.items() if v is not None} for stage, values in chosen.items()}
-    result = curate.run(paths, workspace, out, recipe=recipe, options=options, confirm=_confirm, quiet=quiet)
+    result = curate.run(paths, workspace, out, recipe=recipe, options=options, confirm=confirm, quiet=quiet)
     if json:
         output.json(result)
         return
@@ -219,44 +215,7 @@ def decontaminate(
     output.contamination(result, json)
 
 
-@app.command()
-def score(
-    workspace: WorkspaceOption = DEFAULT,
-    judge: Judge = "local",
-    base_url: BaseUrl = None,
-    rubric: Annotated[str, typer.Option(help="Rubric by path or name.")] = "general",
-    limit: Sample = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    concurrency: Annotated[int, typer.Option(min=1, help="Most requests in flight.")] = 8,
-    max_cost: MaxCost = None,
-    price: Price = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Calls, tokens and money; send nothing.")] = False,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
-    """Score every response with a judge; answers are kept and never bought twice."""
-    import curate
-
-    result = curate.score(
-        workspace,
-        judge=judge,
-        base_url=base_url,
-        rubric=rubric,
-        limit=limit,
-        seed=seed,
-        concurrency=concurrency,
-        max_cost=max_cost,
-        price=_price(price),
-        dry_run=dry_run,
-        confirm=_confirm,
-        quiet=quiet,
-    )
-    facts: dict[str, Any] = {"judge": result.judge, "rubric": result.rubric}
-    facts |= {"estimate": str(result.estimate)} if dry_run and result.estimate else {"responses": result.statuses}
-    facts |= {"defects": result.defects} if result.defects else {}
-    if result.calls or result.cached:
-        facts |= {"calls": result.calls, "from the store": result.cached}
-    output.facts(result, json, facts)
+app.command()(score)
 
 
 @app.command()
@@ -374,22 +333,3 @@ def _source_classes(options: list[str] | None) -> dict[str, str]:
         if name in {other for other, _, _ in pairs[:number]}:
             raise CurateError(f"`--source-class` gives `{name}` a class twice", hint="keep the right one")
     return {name: class_ for name, _, class_ in pairs}
-
-
-def _price(text: str | None) -> tuple[float, float] | None:
-    from curate.errors import CurateError
-
-    if text is None:
-        return None
-    try:
-        price_in, price_out = (float(part) for part in text.split(","))
-    except ValueError:
-        raise CurateError(f"`--price {text}` is not two numbers", hint="--price 0.20,0.50") from None
-    return price_in, price_out
-
-
-def _confirm(estimate: Any) -> bool:
-    """Ask before money is spent; without a terminal there is nobody to ask, so no."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return typer.confirm(f"{estimate}\nGo on?", err=True)

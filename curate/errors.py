@@ -78,9 +78,20 @@ class GateError(CurateError):
 
 
 class PartlyDoneError(CurateError):
-    """Part of the work is done and stored; running the same command again resumes."""
+    """Part of the work is done and stored; running the same command again resumes.
+
+    Args:
+        what: As of `CurateError`.
+        where: As of `CurateError`.
+        hint: As of `CurateError`.
+        result: What the stage would have returned, when the same command could do no more; None = it could.
+    """
 
     exit_code = 3
+
+    def __init__(self, what: str, *, where: object = None, hint: str | None = None, result: object = None) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.result = result
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

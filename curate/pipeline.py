@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate import rules
 from curate.console import Talk, plain
-from curate.errors import CurateError, RuleError, did_you_mean
+from curate.errors import CurateError, PartlyDoneError, RuleError, did_you_mean
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -96,7 +96,14 @@ def run(
     for name, arguments in steps.items():
         began = monotonic()
         stage = getattr(import_module(STAGES[name]), name)
-        results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+        try:
+            results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+        except PartlyDoneError as error:
+            # What the same command cannot mend must not keep the rest from being exported.
+            if error.result is None:
+                raise
+            talk.warn(f"{name}: {error.what}; {error.hint}")
+            results[name] = error.result
         seconds[name] = monotonic() - began
         talk.say(f"{name:<8} {seconds[name]:6.1f} s")
     return RunResult(results, seconds, funnel(workspace))
@@ -168,12 +175,12 @@ def check_arguments(steps: Options, workspace: str | Path, out: str | Path, file
             raise RuleError(what, hint='lists = ["gsm8k.jsonl", "humaneval.jsonl.gz"]')
         check_lists(**{name: value for name, value in steps["decontaminate"].items() if name != "show"})
     if "score" in steps:
-        from curate.judge import rubric
+        from curate.judge import choose
         from curate.reward import LOCAL_JUDGE
 
         judge = steps["score"].get("judge", LOCAL_JUDGE)
         if judge != LOCAL_JUDGE:
-            rubric.load(steps["score"].get("rubric", "general"))
+            choose.chooser(steps["score"].get("rubric", choose.AUTO))
     if "export" in steps:
         from curate.export import check
         from curate.reward import choose_weighting

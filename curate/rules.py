@@ -31,6 +31,8 @@ _READERS = {
     "examples": ("curate.tasks.prototypes", "load"),
     "weights": ("curate.reward", "read_weights"),
     "rubric": ("curate.judge.rubric", "load"),
+    "judge-flags": ("curate.judge.rubric", "flags"),
+    "injections": ("curate.judge.attack", "load"),
     "recipe": ("curate.pipeline", "load_recipe"),
 }
 
@@ -177,8 +179,8 @@ def check(name: str) -> Checked:
     if kind not in _READERS:
         raise RuleError(f"unknown `kind` {kind!r}", where=path, hint=did_you_mean(kind, {*VERDICTS, *_READERS}))
     module, function = _READERS[kind]
-    getattr(import_module(module), function)(str(path))
-    return Checked(str(path), kind, 1, 0)
+    found = getattr(import_module(module), function)(str(path))
+    return Checked(str(path), kind, 1, len(getattr(found, "cases", ())))
 
 
 def load_any(name: str) -> RuleSet:

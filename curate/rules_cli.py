@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from curate import output
+from curate.cli_options import Json, Quiet
 
 rules_app = typer.Typer(no_args_is_help=True, help="Look at the rule files: what they say, and whether they hold.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings and errors.")]
 Seed = Annotated[int, typer.Option(help="Seed of the examples.")]
 Examples = Annotated[int, typer.Option("-n", "--examples", min=0, help="Examples per rule.")]
 

@@ -135,15 +135,16 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
 
 
 def _judge(workspace: Workspace) -> str | None:
-    """Who gave the rewards; rewards of different judges or rubrics are on different scales."""
+    """Who gave the rewards; those of different judges are on different scales.
+
+    One judge may have graded by several rubrics, each for its tasks: all of them end at 0 and 1.
+    """
     rewarded = workspace.scan("scores").filter(pl.col("reward").is_not_null())
-    judges = rewarded.select("judge", "rubric").unique().collect(engine="streaming").sort("judge", "rubric").rows()
+    judges = rewarded.select("judge").unique().collect(engine="streaming").sort("judge")["judge"].to_list()
     if len(judges) > 1:
-        names = ", ".join(f"`{judge}` with `{rubric}`" for judge, rubric in judges)
         raise WorkspaceError(
-            f"the scores are by more than one judge: {names}",
+            f"the scores are by more than one judge: {', '.join(f'`{judge}`' for judge in judges)}",
             where=workspace.path / "scores",
-            hint="run `curate score` with one judge and one rubric, or export with --weighting coarse from a "
-            "workspace without scores",
+            hint="run `curate score` with one judge, or export with --weighting coarse from a workspace without scores",
         )
-    return str(judges[0][0]) if judges else None
+    return str(judges[0]) if judges else None

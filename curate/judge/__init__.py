@@ -1,16 +1,17 @@
 """Score every response: a reward from 0 to 1 with its reasons, or a status that says why there is none.
 
 `local` is the embedded default: defect rules, no key, no network. Any other judge is the name of a
-model behind an OpenAI-compatible server.
+model behind an OpenAI-compatible server, or the folder of a reward model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from curate.judge.result import ScoreResult
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from curate.judge.cost import Estimate
@@ -19,52 +20,32 @@ __all__ = ["LOCAL_NOTE", "ScoreResult", "score"]
 
 # What everyone who shows or uses scores of the local judge has to say with them.
 LOCAL_NOTE = "the local judge finds defects only; it is not an LLM judge and cannot tell whether an answer is right"
-MOST_DOLLARS = 1e9
-
-
-@dataclass(frozen=True)
-class ScoreResult:
-    """What `score` did.
-
-    Attributes:
-        judge: Name of the judge, `local` for the embedded one.
-        rubric: name@version.
-        statuses: Responses per status: ok, unparsed, refused, failed, skipped.
-        defects: Responses per defect (local judge).
-        calls: Requests sent now.
-        cached: Judgements that were in the store already.
-        tokens_in: Prompt tokens of the calls sent now.
-        tokens_out: Reply tokens of the calls sent now.
-        cost: Dollars for them; None = no price known.
-        estimate: What a dry run expects; None otherwise.
-        note: What a reader of the scores must know.
-    """
-
-    judge: str
-    rubric: str
-    statuses: dict[str, int] = field(default_factory=dict)
-    defects: dict[str, int] = field(default_factory=dict)
-    calls: int = 0
-    cached: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float | None = None
-    estimate: Estimate | None = None
-    note: str | None = None
 
 
 def score(
     workspace: str | Path,
     *,
     judge: str = "local",
+    backend: str | None = None,
     base_url: str | None = None,
-    rubric: str = "general",
+    rubric: str = "auto",
+    panel: Sequence[str] = (),
+    escalate: str | None = None,
+    repeats: int = 1,
+    references: str | None = None,
+    effort: str | None = None,
+    context: int = 16_384,
     limit: int | None = None,
+    sample: float | None = None,
+    where: str | None = None,
     seed: int = 0,
     concurrency: int = 8,
     max_cost: float | None = None,
     price: tuple[float, float] | None = None,
     dry_run: bool = False,
+    offline: bool = False,
+    retry: bool = False,
+    wait: bool = False,
     confirm: Callable[[Estimate], bool] | None = None,
     quiet: bool = False,
 ) -> ScoreResult:
@@ -72,50 +53,70 @@ def score(
 
     Args:
         workspace: Folder of the workspace.
-        judge: `local`, or the name of a model.
+        judge: `local`, the name of a model, or the folder of a reward model.
+        backend: `chat`, `decisions`, `batch` or `reward-model`; None = chat, or reward-model for a folder.
         base_url: Address of an OpenAI-compatible server; None = `OPENAI_BASE_URL`, else api.openai.com.
-        rubric: Name or path of a rubric file. The local judge has its own rules.
+        rubric: `auto` (by task), or name or path of one. The local judge has its own rules.
+        panel: Further judges on the same server; the reward is the mean over all.
+        escalate: Stronger judge for the responses whose grades are doubtful.
+        repeats: Answers per response; the reward is their mean.
+        references: Model that writes reference answers for maths and code, one per prompt.
+        effort: How much a reasoning model shall think: minimal, low, medium or high.
+        context: Tokens of context that a call may take; a server with less is found out.
         limit: Judge a uniform sample of this many responses; a larger one contains it.
+        sample: Judge this share of the responses, above 0, up to 1.
+        where: Judge only those that a polars SQL condition over the columns of `curate.scan` holds for.
         seed: Seed of the sample.
         concurrency: Most requests in flight.
-        max_cost: Dollars after which nothing more is sent. Needs `price`.
-        price: Dollars per million prompt tokens and per million reply tokens.
+        max_cost: Dollars after which nothing more is sent. Needs a price.
+        price: Dollars per million prompt tokens and per million reply tokens; None = by genai-prices.
         dry_run: Only say what it would take.
+        offline: Send nothing: read what is stored again, with this version's parser and rubric weights.
+        retry: Ask again for what was set aside, refused or could not be read, each in a call of its own.
+        wait: Wait for a batch to end instead of coming back for it.
         confirm: Asked with the estimate before money is spent without `max_cost`.
         quiet: Say nothing but warnings.
 
     Raises:
         CurateError: Wrong options, or a paid judge without `max_cost` or confirmation.
         JudgeError: The endpoint refuses to work; what was received is stored.
-        PartlyDoneError: Some responses have no score yet; the same command resumes.
+        PartlyDoneError: Some responses have no score; the hint says what to type.
     """
     from curate.console import Talk
-    from curate.errors import CurateError
+    from curate.judge.request import Request, check
     from curate.workspace import Workspace
 
-    for name, value in (("limit", limit), ("concurrency", concurrency)):
-        if value is not None and value < 1:
-            raise CurateError(f"`{name}` is {value}; it must be 1 or more")
-    if not judge.strip() or judge != judge.encode("utf-8", "replace").decode():
-        raise CurateError(f"`judge` is {judge!r}; it must be `local` or the name of a model")
-    pair = tuple(price) if isinstance(price, (list, tuple)) else ()
-    if price is not None and not (len(pair) == 2 and all(map(_dollars, pair))):
-        raise CurateError(f"`price` is {price}; it must be two numbers of dollars", hint="--price 0.20,0.50")
-    if max_cost is not None and not (_dollars(max_cost) and max_cost > 0):
-        raise CurateError(f"`max_cost` is {max_cost}; it must be a number of dollars above 0")
+    request = Request(
+        judge=judge,
+        backend=backend,
+        base_url=base_url,
+        rubric=rubric,
+        panel=tuple(panel),
+        escalate=escalate,
+        repeats=repeats,
+        references=references,
+        effort=effort,
+        context=context,
+        limit=limit,
+        share=sample,
+        where=where,
+        seed=seed,
+        concurrency=concurrency,
+        max_cost=max_cost,
+        price=price,
+        dry_run=dry_run,
+        offline=offline,
+        retry=retry,
+        wait=wait,
+        confirm=confirm,
+    )
+    check(request)
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
     with ws.lock():
         if judge == "local":
             from curate.judge import local
 
-            return local.run(ws, talk, limit=limit, seed=seed, dry_run=dry_run)
-        from curate.judge import chat
+            return local.run(ws, talk, limit=limit, share=sample, where=where, seed=seed, dry_run=dry_run)
+        from curate.judge import run
 
-        dollars = None if price is None else (float(price[0]), float(price[1]))
-        request = chat.Request(judge, base_url, rubric, limit, seed, concurrency, max_cost, dollars, dry_run, confirm)
-        return chat.run(ws, talk, request)
-
-
-def _dollars(value: object) -> bool:
-    """Whether this is an amount that can be reckoned with; a recipe may hold anything."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST_DOLLARS
+        return run.run(ws, talk, request)

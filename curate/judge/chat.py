@@ -1,227 +1,241 @@
-"""Judge with a model behind an OpenAI-compatible server: plan, estimate, ask what is not stored, write the table."""
+"""A judge behind Chat Completions: any OpenAI-compatible server.
+
+What the server understands is found out by asking (`curate.judge.probe`), and unlearnt when it turns out
+otherwise: a server that answers 400 to one way of asking gets the next, and one whose replies do not keep to a
+schema is held to them by less.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from curate.errors import CurateError, JudgeError, PartlyDoneError
-from curate.judge import ScoreResult, parse, prompt
-from curate.judge import rubric as rubrics
-from curate.judge.address import OPENAI, address, identity, is_local
-from curate.judge.client import Ask, Client, sampling
-from curate.judge.cost import EXPECTED_REPLY, Budget, Estimate, money, tokens_of
-from curate.judge.rubric import TOP_LEVEL
-from curate.judge.sample import inputs, kept_conversations, sample
-from curate.judge.schedule import Outcome, Scheduler
-from curate.judge.store import Store, key_of, usage
-from curate.judge.table import VERDICT, count, scores
-from curate.workspace import fingerprint
+from curate.judge.levels import TOP_LOGPROBS, digits
+from curate.judge.parse import read
+from curate.judge.store import Judgement
+from curate.judge.wire import BadRequestError, RowError, count_of, not_an_answer, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from curate.judge.call import Call
+    from curate.judge.wire import Wire
 
-    import pyarrow as pa
+# How a reply is held to its schema, the strictest first.
+FORMATS = (
+    "json_schema",
+    "json_schema without lengths",
+    "structured_outputs",
+    "guided_json",
+    "json_object",
+    "prompt only",
+)
+WATCHED = 50  # first replies whose parsing is watched
+MOST_BROKEN = 0.02  # of them
+REASONING_TOKENS = 4_000  # api.openai.com counts a model's reasoning as reply tokens
 
-    from curate.console import Talk
-    from curate.judge.rubric import Rubric
-    from curate.judge.store import Judgement
-    from curate.workspace import Workspace
-
-PARSER = 2  # rises when the same reply may be read differently
-
-
-class Request(NamedTuple):
-    """The arguments of `curate.judge.score` that matter here."""
-
-    model: str
-    base_url: str | None
-    rubric: str
-    limit: int | None
-    seed: int
-    concurrency: int
-    max_cost: float | None
-    price: tuple[float, float] | None
-    dry_run: bool
-    confirm: Callable[[Estimate], bool] | None
+_FORMAT = re.compile(r"response_format|json_?_?schema|json_object|structured|guided|grammar|maxlength", re.IGNORECASE)
+_TOO_LONG = re.compile(r"context|too long|maximum.{0,20}length|exceed", re.IGNORECASE)
 
 
-class Item(NamedTuple):
-    """One response to judge, by its place and by what is asked."""
+@dataclass(frozen=True)
+class Abilities:
+    """What a server understands.
 
-    key: int
-    turn: int
-    ask: Ask
-    partial: bool
+    Attributes:
+        format: Index into `FORMATS`.
+        limit: Name of the parameter that limits a reply.
+        temperature: Whether one may be set.
+        logprobs: Whether replies come with probabilities.
+        context: Tokens that a prompt may have; None = as many as were asked for.
+        notes: What a user should know.
+    """
 
-
-class Plan(NamedTuple):
-    """What is asked of whom, the same for every response."""
-
-    ws: Workspace
-    model: str
-    server: str
-    rubric: Rubric
-    sampling: dict[str, Any]
-    chosen: set[tuple[int, int]] | None
-
-    def items(self, shard: int) -> Iterator[Item]:
-        """The responses of a shard to judge, in order."""
-        rubric = self.rubric.fingerprint
-        for key, messages in kept_conversations(self.ws, shard).iter_rows():
-            for turn, message in enumerate(messages):
-                if message["role"] == "assistant" and (self.chosen is None or (key, turn) in self.chosen):
-                    user, partial = prompt.view(messages, turn)
-                    judgement = key_of(self.model, self.server, self.sampling, rubric, prompt.VERSION, user)
-                    yield Item(key, turn, Ask(judgement, user), partial)
+    format: int = 0
+    limit: str = "max_tokens"
+    temperature: bool = True
+    logprobs: bool = True
+    context: int | None = None
+    notes: tuple[str, ...] = ()
 
 
-def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
-    """Judge the workspace; see `curate.judge.score`."""
-    base_url = address(request.base_url)
-    model = request.model.removeprefix("openai/") if base_url is None else request.model
-    if request.max_cost is not None and request.price is None:
-        raise CurateError("`max_cost` needs a price", hint="add --price IN,OUT in dollars per million tokens")
-    url, rubric = base_url or OPENAI, rubrics.load(request.rubric)
-    plan = Plan(ws, model, identity(url), rubric, sampling(base_url), sample(ws, request.limit, request.seed))
-    path = ws.path / "judgements.sqlite"
-    free = is_local(url) or request.price == (0, 0)
-    price = request.price or ((0.0, 0.0) if free else None)
-    before = set(usage(path))
-    wanted, estimate = _estimate(plan, before, price)
-    talk.say(f"{model}: {estimate}")
-    result = ScoreResult(model, plan.rubric.title, cached=estimate.cached, estimate=estimate)
-    if request.dry_run:
-        return result
-    if estimate.calls and request.max_cost is None and not free:
-        _confirmed(request, estimate)
-    outcome = Outcome()
+class Chat:
+    """A backend, see `curate.judge.call.Backend`.
+
+    Args:
+        wire: The server.
+        hosted: Whether it is api.openai.com.
+        effort: How much a reasoning model shall think: low, medium, high; None = as it likes.
+    """
+
+    def __init__(self, wire: Wire, *, hosted: bool, effort: str | None = None) -> None:
+        self._wire = wire
+        self._hosted = hosted
+        self._effort = effort
+        self.abilities = Abilities(limit="max_completion_tokens" if hosted else "max_tokens")
+        self._answered = False
+        self._seen = self._broken = 0
+
+    @property
+    def address(self) -> str:
+        """What may be shown of the address."""
+        return self._wire.address
+
+    @property
+    def reached(self) -> bool:
+        """Whether the server has answered anything yet."""
+        return self._wire.reached
+
+    def worst_out(self, call: Call) -> int:
+        """The most tokens that a reply may be billed for."""
+        return call.reply_tokens + (REASONING_TOKENS if self._hosted else 0)
+
+    async def ask(self, call: Call) -> Judgement:
+        """One judgement; see `Backend.ask` for what it raises."""
+        first = self.abilities
+        while True:
+            used = self.abilities
+            try:
+                judgement = await self.send(call)
+            except BadRequestError as error:
+                # Another request in flight may have learnt the same already.
+                if self.abilities == used and not self._adapt(str(error), call):
+                    if not self._answered:
+                        self.abilities = first
+                    raise RowError(f"the server rejects it: {error}") from None
+            else:
+                self._answered = True
+                self._watch(call, judgement)
+                return judgement
+
+    async def send(self, call: Call) -> Judgement:
+        """One request as things stand."""
+        request = self._wire.sdk.chat.completions.with_streaming_response.create(**self.body(call))
+        reply, seconds = await self._wire.send(request)
+        title = call.rubric.title if call.rubric else ""
+        return judgement_of(reply, call.key, title, self._wire.model, seconds)
+
+    def body(self, call: Call) -> dict[str, Any]:
+        """The request: also what a batch holds."""
+        abilities = self.abilities
+        body: dict[str, Any] = {
+            "model": self._wire.model,
+            "messages": [{"role": "system", "content": call.system}, {"role": "user", "content": call.user}],
+            abilities.limit: self.worst_out(call),
+        }
+        if abilities.temperature:
+            body["temperature"] = 0 if call.seed is None else 1
+        if call.seed is not None:
+            body["seed"] = call.seed
+        if self._effort:
+            body["reasoning_effort"] = self._effort
+        if call.schemas is not None:
+            if abilities.logprobs:
+                body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+            body |= _format(FORMATS[abilities.format], call.schemas)
+        return body
+
+    def _adapt(self, complaint: str, call: Call) -> bool:
+        """Ask differently after a 400; False = it is about this request, not about how we ask."""
+        abilities = self.abilities
+        if abilities.limit in complaint:
+            other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+            self.abilities = replace(abilities, limit=other[abilities.limit])
+        elif "temperature" in complaint and abilities.temperature:
+            self.abilities = replace(abilities, temperature=False)
+        elif "logprob" in complaint and abilities.logprobs:
+            self.abilities = replace(abilities, logprobs=False)
+        elif "reasoning_effort" in complaint and self._effort:
+            self._effort = None
+        elif (
+            call.schemas is not None
+            and abilities.format + 1 < len(FORMATS)
+            and (_FORMAT.search(complaint) or not (self._answered or too_long(complaint)))
+        ):
+            self.abilities = replace(abilities, format=abilities.format + 1)
+        elif abilities.logprobs and not self._answered and not too_long(complaint):
+            # A complaint that names nothing: everything again, without what fewest servers know.
+            self.abilities = replace(abilities, logprobs=False, format=0)
+        else:
+            return False
+        return True
+
+    def _watch(self, call: Call, judgement: Judgement) -> None:
+        """Hold replies to their shape by something else when too many of the first do not have it."""
+        if call.rubric is None or call.schemas is None or self._seen >= WATCHED:
+            return
+        readings = read(judgement.content, judgement.finish_reason, None, call.rubric, tuple(call.slots.values()))
+        self._seen += 1
+        self._broken += any(reading.status == "unparsed" for reading in readings.values())
+        if self._broken > max(2, MOST_BROKEN * self._seen) and self.abilities.format + 1 < len(FORMATS):
+            self.abilities = replace(self.abilities, format=self.abilities.format + 1)
+            self._seen = self._broken = 0
+
+
+def too_long(complaint: str) -> bool:
+    """Whether a 400 says that the prompt does not fit the model's context."""
+    return _TOO_LONG.search(complaint) is not None
+
+
+def judgement_of(reply: Any, key: str, rubric: str, model: str, seconds: float, api: str = "chat") -> Judgement:
+    """A chat completion as a judgement.
+
+    Args:
+        reply: The completion.
+        key: Of the call.
+        rubric: Title of the rubric; empty = none.
+        model: The model that was asked for.
+        seconds: It took.
+        api: How the content is to be read.
+
+    Raises:
+        AgainError: It is none.
+    """
     try:
-        with Store(path) as store:
-            if estimate.calls:
-                outcome = asyncio.run(_judge(plan, base_url, request, store, talk, estimate.calls))
-    except JudgeError as error:
-        bought = len(usage(path)) - len(before)
-        if not bought:
-            raise
-        hint = "; ".join([*([error.hint] if error.hint else []), "the same command resumes: none is bought again"])
-        raise PartlyDoneError(f"{error.what}; {bought:,} answers are stored", where=error.where, hint=hint) from error
-    stored = usage(path)
-    absent = {key: _why(key, outcome) for key in wanted if key not in stored}
-    statuses, aspects = _write(plan, store, absent, wanted)
-    used = [stored[key] for key in set(wanted) if key in stored]
-    tokens = [sum(pair[side] or 0 for pair in used) for side in (0, 1)]
-    entry: dict[str, Any] = {"judge": model, "rubric": plan.rubric.title, "rubric_hash": plan.rubric.fingerprint}
-    entry |= {"prompt": prompt.VERSION, "limit": request.limit, "seed": request.seed}
-    entry |= {"statuses": statuses, "graded": aspects}
-    ws.record("score", {**entry, "judgements": len(used), "tokens_in": tokens[0], "tokens_out": tokens[1]})
-    _raise_if_partial(outcome, absent, statuses)
-    return ScoreResult(
-        model,
-        plan.rubric.title,
-        statuses,
-        calls=outcome.answered,
-        cached=estimate.cached,
-        tokens_in=outcome.tokens_in,
-        tokens_out=outcome.tokens_out,
-        cost=money(price, outcome.tokens_in, outcome.tokens_out),
-    )
-
-
-def _estimate(plan: Plan, stored: set[str], price: tuple[float, float] | None) -> tuple[list[str], Estimate]:
-    """The keys wanted, one per response, and what the missing ones will take."""
-    wanted, missing, tokens = [], set(), 0
-    system_tokens = tokens_of(prompt.system(plan.rubric))
-    for shard in plan.ws.shards("conversations"):
-        for item in plan.items(shard):
-            wanted.append(item.ask.key)
-            if item.ask.key not in stored and item.ask.key not in missing:
-                missing.add(item.ask.key)
-                tokens += tokens_of(item.ask.user) + system_tokens
-    replies = EXPECTED_REPLY * len(missing)
-    cost = money(price, tokens, replies)
-    return wanted, Estimate(len(missing), len(set(wanted) & stored), tokens, replies, cost)
-
-
-def _confirmed(request: Request, estimate: Estimate) -> None:
-    if request.confirm is None or not request.confirm(estimate):
-        raise CurateError(
-            f"this judge costs money and was not confirmed: {estimate}",
-            hint="confirm on a terminal, or give --max-cost DOLLARS and --price IN,OUT (0,0 for a server of your own); "
-            "--dry-run only estimates",
+        choice = reply["choices"][0]
+        message = choice["message"]
+        usage = reply.get("usage") or {}
+        content, refusal = message.get("content"), message.get("refusal")
+        if not (content is None or isinstance(content, str)):
+            raise TypeError
+        details = usage.get("prompt_tokens_details") or {}
+        return Judgement(
+            key=key,
+            api=api,
+            model=model,
+            served_model=text_of(reply.get("model")),
+            system_fingerprint=text_of(reply.get("system_fingerprint")),
+            rubric=rubric,
+            content=content,
+            odds=_odds(choice, content),
+            refusal=text_of(refusal),
+            finish_reason=text_of(choice.get("finish_reason")),
+            tokens_in=count_of(usage.get("prompt_tokens")),
+            tokens_cached=count_of(details.get("cached_tokens")),
+            tokens_out=count_of(usage.get("completion_tokens")),
+            seconds=round(seconds, 3),
         )
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise not_an_answer() from None
 
 
-async def _judge(plan: Plan, base_url: str | None, request: Request, store: Store, talk: Talk, calls: int) -> Outcome:
-    """Ask for every judgement that is not stored, each once."""
-    done = set(usage(plan.ws.path / "judgements.sqlite"))
-
-    def asks() -> Iterator[Ask]:
-        for shard in plan.ws.shards("conversations"):
-            for item in plan.items(shard):
-                if item.ask.key not in done:
-                    done.add(item.ask.key)
-                    yield item.ask
-
-    budget = Budget(request.price, request.max_cost)
-    with talk.progress("score", calls, "responses") as advance:
-        async with Client(plan.model, base_url, plan.rubric) as client:
-            scheduler = Scheduler(client, request.concurrency, budget, store.put, advance)
-            await scheduler.run(asks())
-    return scheduler.outcome
+def _odds(choice: dict[str, Any], content: str | None) -> dict[int, dict[str, float]] | None:
+    tokens = (choice.get("logprobs") or {}).get("content")
+    if not tokens or not content:
+        return None
+    # The tokens may hold more than the text: llama.cpp cuts fences off, others thoughts. Places count within the text.
+    text = "".join(str(token.get("token")) for token in tokens)
+    if text.count(content) != 1:
+        return None
+    begin = text.index(content)
+    return {place - begin: odds for place, odds in digits(tokens).items() if place >= begin} or None
 
 
-def _why(key: str, outcome: Outcome) -> str:
-    if key in outcome.unsent:
-        return "not sent: the cap on cost was reached"
-    return outcome.failed.get(key, "its answer is not in the store")
-
-
-def _write(
-    plan: Plan, store: Store, absent: dict[str, str], wanted: list[str]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """The table, made again when what is stored or why it is not has changed; counts by status and by criterion."""
-
-    def shard(index: int) -> pa.Table:
-        items = list(plan.items(index))
-        answers = {answer.key: answer for answer in store.read({item.ask.key for item in items})}
-        rows = [_verdict(item, answers.get(item.ask.key), plan.rubric, absent) for item in items]
-        conversations = plan.ws.read("conversations", index, ["key", "messages"])
-        kept = kept_conversations(plan.ws, index)
-        return scores(conversations, kept, pl.DataFrame(rows, schema=VERDICT), plan.model, plan.rubric.title)
-
-    options = [plan.model, plan.rubric.fingerprint, prompt.VERSION, PARSER, plan.sampling, fingerprint(wanted, absent)]
-    plan.ws.map("scores", shard, inputs=inputs(plan.ws), options=options)
-    return count(plan.ws)
-
-
-def _verdict(item: Item, answer: Judgement | None, rubric: Rubric, absent: dict[str, str]) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(VERDICT) | {"key": item.key, "turn": item.turn, "aspects": []}
-    if answer is None:
-        return row | {"status": "failed", "rationale": absent[item.ask.key]}
-    reading = parse.read(answer.content, answer.finish_reason, answer.refusal, rubric)
-    row |= {"status": reading.status, "rationale": reading.text, "judgement": answer.key}
-    if reading.status != "ok":
-        return row
-    if item.partial:
-        row["rationale"] = f"[judged from its head and tail] {reading.text or ''}".strip()
-    reward = rubric.reward(reading.levels)
-    aspects = [{"name": name, "score": float(level)} for name, level in reading.levels.items()]
-    return row | {"reward": reward, "score": reward * TOP_LEVEL, "aspects": aspects}
-
-
-def _raise_if_partial(outcome: Outcome, absent: dict[str, str], statuses: dict[str, int]) -> None:
-    if outcome.unsent:
-        raise PartlyDoneError(
-            f"the cap on cost was reached: {len(outcome.unsent):,} judgements were not bought",
-            hint="run the same command with a higher --max-cost; what is stored is not bought again",
-        )
-    if absent:
-        reason, often = Counter(absent.values()).most_common(1)[0]
-        raise PartlyDoneError(
-            f"{statuses['failed']:,} responses could not be judged; most often ({often:,}): {reason}",
-            hint="run the same command again: only these are sent",
-        )
+def _format(name: str, schemas: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    if name.startswith("json_schema"):
+        schema = {"name": "grade", "strict": True, "schema": schemas[0 if name == "json_schema" else 1]}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if name == "structured_outputs":
+        return {"extra_body": {"structured_outputs": {"json": schemas[1]}}}
+    if name == "guided_json":
+        return {"extra_body": {"guided_json": schemas[1]}}
+    return {"response_format": {"type": "json_object"}} if name == "json_object" else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 # Characters per token: prose of Latin script, and everything else.
 ASCII_RATIO = 3.6
 OTHER_RATIO = 1.6
-EXPECTED_REPLY = 120  # tokens: a short evidence and the levels
+EXPECTED_REPLY = 120  # tokens per response: a short evidence and the levels
+SECONDS_PER_CALL = 3.0  # before there is an answer to measure
 WORST_INPUT = 1.5  # times the estimate
 
 
@@ -17,23 +19,35 @@ class Estimate:
 
     Attributes:
         calls: Requests to send.
-        cached: Judgements that are stored already and cost nothing.
-        tokens_in: Prompt tokens, estimated from characters.
+        responses: Responses that they grade.
+        cached: Responses that are graded already and cost nothing.
+        tokens_in: Prompt tokens, estimated from the characters of every call.
         tokens_out: Reply tokens.
         cost: Dollars; None = no price known.
+        most: Dollars if every reply were as long as it may be; None = no price known.
+        seconds: With the wanted concurrency, by the mean time of earlier answers or `SECONDS_PER_CALL`.
+        source: Where the price is from.
+        rubrics: Responses to grade by rubric.
     """
 
     calls: int
+    responses: int
     cached: int
     tokens_in: int
     tokens_out: int
     cost: float | None
+    most: float | None = None
+    seconds: float = 0.0
+    source: str = ""
+    rubrics: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        known = f"about ${self.cost:,.2f}" if self.cost else "free"
+        known = f"about ${self.cost:,.2f}, at most ${self.most or 0:,.2f} ({self.source})" if self.cost else "free"
         money = "cost unknown (no price given)" if self.cost is None else known
         tokens = f"about {self.tokens_in:,} + {self.tokens_out:,} tokens"
-        return f"{self.calls:,} calls, {self.cached:,} already stored, {tokens}, {money}"
+        time = f"about {timedelta(seconds=round(self.seconds))}"
+        calls = f"{self.calls:,} calls for {self.responses:,} responses"
+        return f"{calls}, {self.cached:,} already stored, {tokens}, {time}, {money}"
 
 
 def tokens_of(text: str) -> int:
@@ -51,26 +65,32 @@ class Budget:
     """A cap in dollars: the worst case is reserved before a call is sent and settled after it.
 
     Args:
-        price: Dollars per million prompt and reply tokens; None = everything is admitted.
         cap: Most dollars to spend; None = no cap.
+
+    Attributes:
+        price: Dollars per million prompt and reply tokens of the judge that is asked now; None = not known.
+        open: Reservations that are not settled.
     """
 
-    def __init__(self, price: tuple[float, float] | None, cap: float | None) -> None:
-        self._price = price
+    def __init__(self, cap: float | None, price: tuple[float, float] | None = None) -> None:
         self._cap = cap
+        self.price = price
         self.reserved = 0.0
         self.spent = 0.0
+        self.open = 0
 
     def reserve(self, tokens_in: int, tokens_out: int) -> float | None:
         """Dollars set aside for the worst case; None = that could break the cap."""
-        worst = money(self._price, tokens_in * WORST_INPUT, tokens_out) or 0.0
+        worst = money(self.price, tokens_in * WORST_INPUT, tokens_out) or 0.0
         if self._cap is not None and self.spent + self.reserved + worst > self._cap:
             return None
         self.reserved += worst
+        self.open += 1
         return worst
 
     def settle(self, reserved: float, tokens_in: int | None, tokens_out: int | None) -> None:
         """Give the reserve back and book what it was; unknown usage is booked at the worst case."""
-        self.reserved -= reserved
+        self.open -= 1
+        self.reserved = self.reserved - reserved if self.open else 0.0
         known = tokens_in is not None and tokens_out is not None
-        self.spent += (money(self._price, tokens_in or 0, tokens_out or 0) or 0.0) if known else reserved
+        self.spent += (money(self.price, tokens_in or 0, tokens_out or 0) or 0.0) if known else reserved

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import rules
-from curate.judge import LOCAL_NOTE, ScoreResult, features
+from curate.judge import LOCAL_NOTE, calibration, features
 from curate.judge.cost import Estimate
+from curate.judge.result import ScoreResult
 from curate.judge.sample import inputs, kept_conversations, sample
 from curate.judge.table import count, scores
 from curate.workspace import fingerprint
@@ -64,30 +65,46 @@ def judge(conversations: pl.DataFrame, defects: RuleSet) -> pl.DataFrame:
     )
 
 
-def run(ws: Workspace, talk: Talk, *, limit: int | None, seed: int, dry_run: bool) -> ScoreResult:
+def run(
+    ws: Workspace,
+    talk: Talk,
+    *,
+    limit: int | None,
+    share: float | None,
+    where: str | None,
+    seed: int,
+    dry_run: bool,
+) -> ScoreResult:
     """Judge the workspace; see `curate.judge.score`."""
     defects = load_rules()
     rubric = rubric_name(defects)
     if dry_run:
         talk.say("the local judge costs nothing: no call, no token")
-        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0.0), note=LOCAL_NOTE)
-    chosen = sample(ws, limit, seed)
+        return ScoreResult("local", rubric, estimate=Estimate(0, 0, 0, 0, 0, 0.0), note=LOCAL_NOTE)
+    chosen = sample(ws, limit, seed, share=share, where=where)
     place = {"key": pl.UInt64(), "turn": pl.Int32()}
     wanted = None if chosen is None else pl.DataFrame(sorted(chosen), schema=place, orient="row")
+
+    curve = calibration.load(ws, "local")
 
     def shard(index: int) -> pa.Table:
         conversations = ws.read("conversations", index, ["key", "messages"])
         kept = kept_conversations(ws, index)
         judged = kept if wanted is None else kept.join(wanted, on="key", how="semi", maintain_order="left")
         verdicts = judge(judged, defects).with_columns(
-            score=pl.col("reward"), status=pl.lit("ok"), judgement=pl.lit(None, pl.String)
+            score=pl.col("reward"), raw=pl.col("reward"), status=pl.lit("ok"), judgement=pl.lit(None, pl.String)
         )
+        if curve is not None:
+            fitted = pl.Series("calibrated", [curve.of(raw) for raw in verdicts["raw"]], pl.Float32)
+            verdicts = verdicts.with_columns(fitted)
+            if curve.use == "calibrated":
+                verdicts = verdicts.with_columns(reward=pl.col("calibrated"))
         if wanted is not None:
             verdicts = verdicts.join(wanted, on=["key", "turn"], how="semi", maintain_order="left")
         return scores(conversations, kept, verdicts, "local", rubric)
 
     shards = ws.shards("conversations")
-    options = ["local", rubric, None if chosen is None else sorted(chosen)]
+    options = ["local", rubric, None if chosen is None else sorted(chosen), curve.fingerprint if curve else None]
     with talk.progress("score", len(shards), "shards") as advance:
         ws.map("scores", shard, inputs=inputs(ws), options=options, advance=lambda _: advance(1))
     statuses, aspects = count(ws)

@@ -1,7 +1,8 @@
-"""From a judge's reply to levels, or to a reason why there are none. Never a guess, never a default.
+"""From a judge's reply to levels per response, or to a reason why there are none. Never a guess, never a default.
 
-A reply may quote a grade from the data, so only what cannot be a quotation counts: a reply that is
-one JSON object, or one whose objects all say the same.
+A reply may quote a grade from the data, so only what cannot be a quotation counts: a reply that is one JSON
+object and nothing else, thoughts and a fence aside. Broken JSON is not repaired beyond a stray comma, and no
+object is picked out of prose: either may well take a quoted grade for the judge's own.
 """
 
 from __future__ import annotations
@@ -11,114 +12,164 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from curate.judge.rubric import RESERVED, TOP_LEVEL
+from curate.judge import levels as odds_of
+from curate.judge.rubric import TOP_LEVEL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from curate.judge.rubric import Rubric
+
+VERSION = 3  # rises when the same reply may be read differently
 
 _FENCE = re.compile(r"\s*```(?:json)?\s*(\{.*\})\s*```\s*", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_THINK_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_RATING = re.compile(r"\[\[\s*(-?\d+(?:\.\d+)?)\s*\]\]")
+_COMMA = re.compile(r",(\s*[}\]])")
 _MENU = {str(level) for level in range(TOP_LEVEL + 1)}
-_REFUSED = {"content_filter", "safety", "refusal"}
+REFUSED = frozenset({"content_filter", "safety", "refusal"})
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says: `levels` by criterion when `status` is ok, else why there are none."""
+    """What a reply says of one response.
+
+    Attributes:
+        status: ok, unparsed or refused.
+        levels: By criterion; expected values where the reply came with probabilities.
+        flags: Those raised.
+        text: The judge's evidence, or why there are no levels.
+        task: What the judge takes the conversation for, where it was asked.
+        doubt: The largest standard deviation of a level, where the reply came with probabilities.
+    """
 
     status: str
-    levels: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
     text: str | None = None
+    task: str | None = None
+    doubt: float | None = None
 
 
-class _UnparsedError(Exception):
+class UnparsedError(Exception):
     """Why a reply has no levels."""
 
 
-def read(content: str | None, finish_reason: str | None, refusal: str | None, rubric: Rubric) -> Reading:
-    """The levels of a reply.
+def read(
+    content: str | None,
+    finish_reason: str | None,
+    refusal: str | None,
+    rubric: Rubric,
+    slots: Sequence[str] = ("r1",),
+    odds: dict[int, dict[str, float]] | None = None,
+) -> dict[str, Reading]:
+    """The readings of a reply, by slot.
 
     Args:
         content: The reply as received.
         finish_reason: As the server gave it.
-        refusal: The server's refusal text, where it has one.
-        rubric: Its criteria are the keys that must all be there, each 0 to 4.
+        refusal: The server's refusal text.
+        rubric: Its criteria must all be there, each 0 to 4.
+        slots: The responses asked about: r1, r2 …
+        odds: Probabilities of digits by their place in the reply, as of `levels.digits`.
     """
-    if refusal or finish_reason in _REFUSED:
-        return Reading("refused", text=f"the judge declined: {(refusal or finish_reason or '')[:200]}")
+    if refusal or finish_reason in REFUSED:
+        declined = Reading("refused", text=f"the judge declined: {(refusal or finish_reason or '')[:200]}")
+        return dict.fromkeys(slots, declined)
     if not content or not content.strip():
-        return Reading("unparsed", text=f"empty reply (finish_reason {finish_reason})")
-    names = [criterion.name for criterion in rubric.criteria]
+        return dict.fromkeys(slots, Reading("unparsed", text=f"empty reply (finish_reason {finish_reason})"))
+    if rubric.reply == "rating":
+        return {slots[0]: rating(content, rubric, cut=finish_reason == "length")}
     try:
-        value = _answer(content, names, cut=finish_reason == "length")
-        levels = {name: _level(name, value[name]) for name in names}
-    except _UnparsedError as reason:
-        return Reading("unparsed", text=str(reason))
-    evidence = value.get(RESERVED)
-    text = evidence.encode("utf-8", "replace").decode().strip()[:500] if isinstance(evidence, str) else ""
-    return Reading("ok", levels, text or None)
+        value, exact = _answer(content, slots, cut=finish_reason == "length")
+    except UnparsedError as reason:
+        return dict.fromkeys(slots, Reading("unparsed", text=str(reason)))
+    where = odds_of.places(content) if odds and exact else {}
+    task = value.get("task") if isinstance(value.get("task"), str) else None
+    return {slot: _grade(value[slot], slot, rubric, task, where, odds or {}) for slot in slots}
 
 
-def _answer(content: str, names: list[str], *, cut: bool) -> dict[str, Any]:
-    """The reply as an object with all names: all of it, else what every balanced {…} in it agrees on."""
-    fenced = _FENCE.fullmatch(content)
-    whole = _object(fenced[1] if fenced else content)
-    if whole is not None and set(names) <= whole.keys():
-        return whole
-    if cut:
-        raise _UnparsedError("no JSON object with all criteria; the reply was cut at its token limit")
-    text = _THOUGHT.sub("", content)
-    tags = _THINK_TAG.findall(text)
-    if tags and tags[-1] != "/":
-        raise _UnparsedError("the reply ends inside its thinking")
-    # What names every criterion counts even when it is broken: it may be the judge's own answer.
-    values = [_object(span) for span in _balanced(text) if all(f'"{name}"' in span for name in names)]
-    found = [value for value in values if value is not None and set(names) <= value.keys()]
+def rating(content: str, rubric: Rubric, *, cut: bool = False) -> Reading:
+    """The number in double brackets, where there is one and the reply says no other."""
+    found = {float(number) for number in _RATING.findall(content)}
     if not found:
-        raise _UnparsedError("no JSON object with all criteria")
-    if len(found) < len(values) or any(value[name] != found[0][name] for value in found for name in names):
-        raise _UnparsedError("the reply holds several grades that differ")
-    return found[-1]
+        return Reading("unparsed", text="no rating in double brackets" + ("; the reply was cut" if cut else ""))
+    if len(found) > 1:
+        return Reading("unparsed", text="the reply holds several ratings that differ")
+    value = found.pop()
+    if not rubric.lowest <= value <= rubric.highest:
+        return Reading("unparsed", text=f"the rating {value:g} is not from {rubric.lowest:g} to {rubric.highest:g}")
+    return Reading("ok", {"rating": value}, text=_evidence(content))
+
+
+def _grade(
+    value: Any,
+    slot: str,
+    rubric: Rubric,
+    task: str | None,
+    where: dict[tuple[str, ...], int],
+    odds: dict[int, dict[str, float]],
+) -> Reading:
+    if not isinstance(value, dict):
+        return Reading("unparsed", text=f"`{slot}` is no JSON object")
+    levels: dict[str, float] = {}
+    doubts: list[float] = []
+    try:
+        for criterion in rubric.criteria:
+            if criterion.name not in value:
+                raise UnparsedError(f"`{slot}` has no `{criterion.name}`")
+            sampled = _level(criterion.name, value[criterion.name])
+            seen = odds.get(where.get((slot, criterion.name), -1))
+            spread = odds_of.expected(seen) if seen else None
+            levels[criterion.name] = sampled if spread is None else spread.mean
+            doubts += [] if spread is None else [spread.deviation]
+    except UnparsedError as reason:
+        return Reading("unparsed", text=str(reason))
+    known = {flag.name for flag in rubric.flags}
+    raised = value.get("flags")
+    # A flag that nobody asked about says nothing; the levels stand.
+    flags = tuple(sorted({f for f in raised if isinstance(f, str)} & known)) if isinstance(raised, list) else ()
+    return Reading("ok", levels, flags, _evidence(value.get("evidence")), task, max(doubts, default=None))
+
+
+def _evidence(value: Any) -> str | None:
+    text = value.encode("utf-8", "replace").decode().strip()[:500] if isinstance(value, str) else ""
+    return text or None
+
+
+def _answer(content: str, slots: Sequence[str], *, cut: bool) -> tuple[dict[str, Any], bool]:
+    """The reply as an object with all slots, and whether it is that to the letter: no fence, no thoughts."""
+    text = _THOUGHT.sub("", content)
+    fenced = _FENCE.fullmatch(text)
+    value = _object(fenced[1] if fenced else text)
+    if value is None:
+        why = "the reply was cut at its token limit" if cut else "text around an object may quote one"
+        raise UnparsedError(f"the reply is not one JSON object; {why}")
+    if missing := [slot for slot in slots if slot not in value]:
+        raise UnparsedError(f"the JSON object has no `{missing[0]}`")
+    return value, text == content and fenced is None
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    for attempt in (text, _COMMA.sub(r"\1", text)):
+        try:
+            value = json.loads(attempt, object_pairs_hook=_unique)
+        except (ValueError, RecursionError):
+            continue
+        return value if isinstance(value, dict) else None
+    return None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise _UnparsedError("a key stands twice in the JSON object")
+        raise UnparsedError("a key stands twice in the JSON object")
     return value
 
 
-def _balanced(text: str) -> list[str]:
-    """Outermost balanced {…} of the text, in order; braces inside JSON strings do not count."""
-    spans, depth, start, quoted, escaped = [], 0, 0, False, False
-    for position, character in enumerate(text):
-        if quoted:
-            escaped, quoted = character == "\\" and not escaped, character != '"' or escaped
-        elif character == '"':
-            quoted = depth > 0
-        elif character == "{":
-            start, depth = (position, 1) if depth == 0 else (start, depth + 1)
-        elif character == "}" and depth:
-            depth -= 1
-            if depth == 0:
-                spans.append(text[start : position + 1])
-    if depth:
-        raise _UnparsedError("no JSON object with all criteria: a brace is never closed")
-    return spans
-
-
-def _level(name: str, value: Any) -> int:
+def _level(name: str, value: Any) -> float:
     if isinstance(value, str) and value.strip() in _MENU:
-        return int(value)
+        return float(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOP_LEVEL:
-        return value
-    raise _UnparsedError(f"`{name}` is {str(value)[:40]!r}, not one of 0 to {TOP_LEVEL}")
+        return float(value)
+    raise UnparsedError(f"`{name}` is {str(value)[:40]!r}, not one of 0 to {TOP_LEVEL}")

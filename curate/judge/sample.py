@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact
-from curate.responses import responses
+from curate.errors import CurateError
+from curate.responses import responses, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from curate.workspace import Workspace
 
 
@@ -28,22 +27,49 @@ def kept_conversations(ws: Workspace, shard: int) -> pl.DataFrame:
 
 def inputs(ws: Workspace) -> list[str]:
     """The tables that `kept_conversations` reads."""
-    return [*redact.inputs(ws), *(["duplicates"] if ws.has("duplicates") else [])]
+    tables = [name for name in ("duplicates", "tasks") if ws.has(name)]
+    return [*redact.inputs(ws), *tables]
 
 
-def sample(ws: Workspace, limit: int | None, seed: int) -> set[tuple[int, int]] | None:
+def sample(
+    ws: Workspace, limit: int | None, seed: int, *, share: float | None = None, where: str | None = None
+) -> set[tuple[int, int]] | None:
     """`key` and `turn` of the responses to judge; None means every one that is kept.
 
     A larger sample with the same seed contains the smaller one, so nothing judged is judged in vain.
+
+    Args:
+        ws: The workspace.
+        limit: Most responses.
+        seed: Of the sample.
+        share: Part of those there are, above 0, up to 1.
+        where: Polars SQL condition over the columns of `curate.scan`.
+
+    Raises:
+        CurateError: `where` is no condition, or asks for a column that is not there.
     """
-    if limit is None:
+    if limit is None and share is None and where is None:
         return None
+    candidates = []
+    for shard in ws.shards("conversations"):
+        candidates += responses(kept_conversations(ws, shard)).select("key", "turn").rows()
+    if where is not None:
+        wanted = _where(ws, where)
+        candidates = [response for response in candidates if response in wanted]
+    most = len(candidates) if share is None else round(share * len(candidates))
+    most = most if limit is None else min(most, limit)
+    return set(nsmallest(most, candidates, key=lambda response: _rank(response, seed)))
 
-    def candidates() -> Iterator[tuple[int, int]]:
-        for shard in ws.shards("conversations"):
-            yield from responses(kept_conversations(ws, shard)).select("key", "turn").iter_rows()
 
-    return set(nsmallest(limit, candidates(), key=lambda response: _rank(response, seed)))
+def _where(ws: Workspace, where: str) -> set[tuple[int, int]]:
+    try:
+        rows = scan(ws.path).filter(pl.sql_expr(where)).select("key", "turn").collect()
+    except (pl.exceptions.PolarsError, BaseException) as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        hint = "such as --where \"source = 'mine' AND task = 'maths'\"; columns: docs/schema.md"
+        raise CurateError(f"`--where` cannot be answered: {str(error).splitlines()[0]}", hint=hint) from error
+    return set(rows.rows())
 
 
 def _rank(response: tuple[int, int], seed: int) -> bytes:

@@ -1,36 +1,47 @@
-"""What was paid for: `judgements.sqlite`, append-only, keyed by content, durable within 200 ms.
+"""What was paid for: `judgements.sqlite`, keyed by content, durable before it counts as received.
 
-SQLite in WAL mode with one writer thread: killed with -9 at any moment it lost no committed row in
-125,000 (JSON Lines lost 63 and tore one). The raw reply is kept, so a better parser can read it
-again without a call. A key says nothing about data set, row, label, price or parser.
+SQLite in WAL mode with one writer thread. The raw reply is kept, so a better parser can read it again without
+a call. A key says nothing about data set, row, label, price or parser. What is about to be sent is written down
+first: a call that a crash cut off is known, counted at its worst case, and never mistaken for one that was not made.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from time import time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.errors import WorkspaceError
-from curate.workspace import fingerprint
+from curate.judge.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
-BATCH_ROWS = 64
-BATCH_SECONDS = 0.2
+FILE = "judgements.sqlite"
+VERSION = 2
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS judgements (
-  key TEXT PRIMARY KEY, model TEXT, served_model TEXT, content BLOB, refusal TEXT, finish_reason TEXT,
-  tokens_in INTEGER, tokens_out INTEGER, seconds REAL
-) WITHOUT ROWID"""
+  key TEXT PRIMARY KEY, api TEXT NOT NULL, model TEXT NOT NULL, served_model TEXT, system_fingerprint TEXT,
+  rubric TEXT NOT NULL, content BLOB, odds TEXT, refusal TEXT, finish_reason TEXT,
+  tokens_in INTEGER, tokens_cached INTEGER, tokens_out INTEGER, seconds REAL, at REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS graded (
+  id TEXT PRIMARY KEY, call TEXT NOT NULL, slot TEXT NOT NULL, partial INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempts (
+  call TEXT NOT NULL, what TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, seconds REAL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS inflight (
+  call TEXT PRIMARY KEY, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+  id TEXT PRIMARY KEY, call TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, found TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True)
@@ -38,136 +49,224 @@ class Judgement:
     """One reply of a judge, as received.
 
     Attributes:
-        key: What was asked, of whom and how: see `key_of`.
+        key: What was asked, of whom and how.
+        api: chat, decisions, batch, reward-model or reference: how the content is to be read.
         model: The model asked for.
         served_model: The model that the server says answered.
+        system_fingerprint: What the server says of its own version.
+        rubric: name@version.
         content: The reply's text; None = there was none.
+        odds: Probabilities of digits by their place in the content.
         refusal: The server's refusal text.
         finish_reason: stop, length, content_filter …
         tokens_in: Prompt tokens; None = the server does not say.
-        tokens_out: Reply tokens.
+        tokens_cached: Those of them that came from the server's cache.
+        tokens_out: Reply tokens, reasoning included.
         seconds: From sending to receiving.
     """
 
     key: str
+    api: str
     model: str
-    served_model: str | None
-    content: str | None
-    refusal: str | None
-    finish_reason: str | None
-    tokens_in: int | None
-    tokens_out: int | None
-    seconds: float
-
-
-def key_of(model: str, address: str, sampling: dict[str, Any], rubric: str, prompt_version: int, user: str) -> str:
-    """32 hex digits over everything the answer depends on, and nothing else.
-
-    Args:
-        model: Name of the model.
-        address: The server's `identity`: the same name may be another model elsewhere.
-        sampling: Parameters sent with the request.
-        rubric: Fingerprint of the rubric.
-        prompt_version: Version of the prompt's wording.
-        user: The judged view of the conversation.
-    """
-    return fingerprint("chat", model, address, sampling, rubric, prompt_version, user)
-
-
-def usage(path: Path) -> dict[str, tuple[int | None, int | None]]:
-    """Keys of all committed judgements with their prompt and reply tokens; empty when there is no store."""
-    if not path.exists():
-        return {}
-    try:
-        with closing(sqlite3.connect(path, timeout=30)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'judgements'").fetchone():
-                return {}
-            rows = connection.execute("SELECT key, tokens_in, tokens_out FROM judgements")
-            return {key: (tokens_in, tokens_out) for key, tokens_in, tokens_out in rows}
-    except sqlite3.Error as error:
-        raise _broken(path, error) from error
+    served_model: str | None = None
+    system_fingerprint: str | None = None
+    rubric: str = ""
+    content: str | None = None
+    odds: dict[int, dict[str, float]] | None = None
+    refusal: str | None = None
+    finish_reason: str | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    seconds: float = 0.0
 
 
 class Store:
     """The judgements of a workspace; a context manager that has written everything when it closes."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._queue: SimpleQueue[Judgement | None] = SimpleQueue()
-        try:
-            with closing(self._connect()) as connection, connection:
-                connection.execute(_TABLE)
-        except sqlite3.Error as error:
-            raise _broken(self._path, error) from error
-        self._threads = ThreadPoolExecutor(1, "judgements")
+        self.path = path
+        self.moved = 0
+        with errors(path), closing(connect(path)) as connection:
+            self.moved = _set_up(connection)
+        self._writer = Writer(path, connect)
 
     def __enter__(self) -> Store:
-        self._written: Future[None] = self._threads.submit(self._write)
+        self._writer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._queue.put(None)
-        self._threads.shutdown()
-        self._raise_if_broken()
+        self._writer.stop()
 
-    def put(self, judgement: Judgement) -> None:
-        """Hand a judgement to the writer.
+    def lost(self) -> tuple[int, int, int]:
+        """Calls that a crash cut off, with their worst case in prompt and reply tokens; they become attempts."""
+        with errors(self.path), closing(connect(self.path)) as connection, connection:
+            count, tokens_in, tokens_out = connection.execute(
+                "SELECT count(*), total(tokens_in), total(tokens_out) FROM inflight"
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO attempts SELECT call, 'lost', tokens_in, tokens_out, NULL, at FROM inflight"
+            )
+            connection.execute("DELETE FROM inflight")
+        return count, int(tokens_in), int(tokens_out)
 
-        Raises:
-            WorkspaceError: The writer has failed: the disk is full, or the file damaged.
-        """
-        if self._written.done():
-            self._raise_if_broken()
-        self._queue.put(judgement)
+    def intend(self, call: str, tokens_in: int, tokens_out: int) -> Future[None]:
+        """Write down that a call is about to be sent, with its worst case; wait for it before sending."""
+        row = (call, tokens_in, tokens_out, time())
+        return self._writer.put(("INSERT OR REPLACE INTO inflight VALUES (?,?,?,?)", row))
 
-    def read(self, keys: Iterable[str]) -> Iterator[Judgement]:
-        """The committed judgements among these keys, in order of the keys."""
-        with closing(self._connect()) as connection:
-            for key in keys:
-                row = connection.execute("SELECT * FROM judgements WHERE key = ?", (key,)).fetchone()
+    def keep(self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = ()) -> Future[None]:
+        """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part."""
+        usage = (judgement.tokens_in, judgement.tokens_out, judgement.seconds)
+        now = time()
+        return self._writer.put(
+            ("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", (*_row(judgement), now)),
+            *(
+                ("INSERT OR REPLACE INTO graded VALUES (?,?,?,?)", (i, judgement.key, slot, i in partial))
+                for i, slot in slots.items()
+            ),
+            *(("DELETE FROM quarantine WHERE id = ?", (i,)) for i in slots),
+            ("INSERT INTO attempts VALUES (?,?,?,?,?,?)", (judgement.key, "answered", *usage, now)),
+            ("DELETE FROM inflight WHERE call = ?", (judgement.key,)),
+        )
+
+    def failed(self, call: str, what: str, tokens: tuple[int, int] | None) -> Future[None]:
+        """Write down an attempt that brought nothing; `tokens` is its worst case where it may have been billed."""
+        row = (call, what[:300], *(tokens or (None, None)), None, time())
+        return self._writer.put(
+            ("INSERT INTO attempts VALUES (?,?,?,?,?,?)", row), ("DELETE FROM inflight WHERE call = ?", (call,))
+        )
+
+    def quarantine(self, call: str, ids: Iterable[str], reason: str) -> Future[None]:
+        """Set aside responses whose call the server rejects and would reject again."""
+        rows = [(i, call, reason[:300], time()) for i in ids]
+        return self._writer.put(*(("INSERT OR REPLACE INTO quarantine VALUES (?,?,?,?)", row) for row in rows))
+
+    def release(self) -> None:
+        """Empty the quarantine."""
+        self._writer.put(("DELETE FROM quarantine", ())).result()
+
+    def remember(self, table: str, name: str, value: object) -> Future[None]:
+        """Keep what was found out: `endpoints` or `batches`, by name, as JSON."""
+        row = (name, json.dumps(value, sort_keys=True), time())
+        return self._writer.put((f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", row))
+
+    def read(self, calls: Iterable[str]) -> dict[str, Judgement]:
+        """The committed judgements among these calls."""
+        found = {}
+        with errors(self.path), closing(connect(self.path)) as connection:
+            for call in calls:
+                row = connection.execute("SELECT * FROM judgements WHERE key = ?", (call,)).fetchone()
                 if row:
-                    content = None if row[3] is None else zlib.decompress(row[3]).decode()
-                    yield Judgement(key, row[1], row[2], content, *row[4:])
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=30)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-
-    def _write(self) -> None:
-        with closing(self._connect()) as connection:
-            while batch := self._batch():
-                with connection:
-                    rows = [_row(judgement) for judgement in batch if judgement]
-                    connection.executemany("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?)", rows)
-                if batch[-1] is None:
-                    return
-
-    def _raise_if_broken(self) -> None:
-        """Whatever ended the writer, foreseen or not, ends the run: answers would be lost in silence."""
-        error = self._written.exception()
-        if error:
-            raise _broken(self._path, error) from error
-
-    def _batch(self) -> list[Judgement | None]:
-        """Waits for one, then takes what comes within the batch's time; None is the end."""
-        batch = [self._queue.get()]
-        deadline = monotonic() + BATCH_SECONDS
-        while batch[-1] is not None and len(batch) < BATCH_ROWS:
-            try:
-                batch.append(self._queue.get(timeout=max(0.0, deadline - monotonic())))
-            except Empty:
-                break
-        return batch
+                    found[call] = judgement_of(row)
+        return found
 
 
-def _broken(path: Path, error: BaseException) -> WorkspaceError:
-    return WorkspaceError(f"the judgements cannot be read or written: {error}", where=path)
+class Place(NamedTuple):
+    """Where the grade of a response stands."""
+
+    call: str
+    slot: str
+    partial: bool
+
+
+def known(path: Path) -> dict[str, Place]:
+    """Ids of all graded responses, with the place of the grade; empty when there is no store."""
+    rows = _rows(path, "SELECT id, call, slot, partial FROM graded")
+    return {i: Place(call, slot, bool(partial)) for i, call, slot, partial in rows}
+
+
+def quarantined(path: Path) -> dict[str, str]:
+    """Ids of the responses that are set aside, with the reason."""
+    return dict(_rows(path, "SELECT id, reason FROM quarantine"))
+
+
+def usage(path: Path) -> dict[str, tuple[int | None, int | None]]:
+    """Keys of all committed judgements with their prompt and reply tokens."""
+    return {row[0]: (row[1], row[2]) for row in _rows(path, "SELECT key, tokens_in, tokens_out FROM judgements")}
+
+
+def remembered(path: Path, table: str) -> dict[str, Any]:
+    """What `remember` has kept in a table, by name."""
+    return {name: json.loads(value) for name, value in _rows(path, f"SELECT name, {_VALUE[table]} FROM {table}")}
+
+
+_VALUE = {"endpoints": "found", "batches": "state"}
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that waits for others; what it commits survives a crash of the machine."""
+    connection = sqlite3.connect(path, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+@contextmanager
+def errors(path: Path) -> Iterator[None]:
+    """Around everything that reads or writes a store.
+
+    Raises:
+        WorkspaceError: The file is damaged, or cannot be written.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise WorkspaceError(f"the judgements cannot be read or written: {error}", where=path) from error
+
+
+def judgement_of(row: Sequence[Any]) -> Judgement:
+    """A row of the table `judgements`."""
+    content = None if row[6] is None else zlib.decompress(row[6]).decode()
+    odds = None if row[7] is None else {int(place): found for place, found in json.loads(row[7]).items()}
+    return Judgement(*(*row[:6], content, odds, *row[8:14]))
 
 
 def _row(judgement: Judgement) -> tuple[Any, ...]:
     content = None if judgement.content is None else zlib.compress(judgement.content.encode("utf-8", "replace"))
-    head = (judgement.key, judgement.model, judgement.served_model, content)
-    tail = (judgement.refusal, judgement.finish_reason, judgement.tokens_in, judgement.tokens_out, judgement.seconds)
-    return head + tail
+    odds = json.dumps(judgement.odds) if judgement.odds else None
+    head = (judgement.key, judgement.api, judgement.model, judgement.served_model, judgement.system_fingerprint)
+    refusal = None if judgement.refusal is None else judgement.refusal.encode("utf-8", "replace").decode()
+    middle = (judgement.rubric, content, odds, refusal, judgement.finish_reason)
+    return (*head, *middle, judgement.tokens_in, judgement.tokens_cached, judgement.tokens_out, judgement.seconds)
+
+
+def _set_up(connection: sqlite3.Connection) -> int:
+    """Make the tables. Answers of the first version are moved to `judgements_1`; returns how many there are.
+
+    They answer other questions (one call per response, another wording), so they are no grades here; they stay
+    readable because they were paid for.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise WorkspaceError(
+            f"the judgements are of version {version}, this curate knows up to {VERSION}",
+            where=connection.execute("PRAGMA database_list").fetchone()[2],
+            hint="upgrade with `pip install -U curate-chat`",
+        )
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    with connection:
+        if version == 0 and "judgements" in names:
+            connection.execute("ALTER TABLE judgements RENAME TO judgements_1")
+            names.add("judgements_1")
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    if version == 0 and "judgements_1" in names:
+        return int(connection.execute("SELECT count(*) FROM judgements_1").fetchone()[0])
+    return 0
+
+
+def _rows(path: Path, query: str) -> list[Any]:
+    if not path.exists():
+        return []
+    with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            return []
+        return connection.execute(query).fetchall()
+
+
+def seconds(path: Path, most: int = 200) -> list[float]:
+    """How long the latest answers took."""
+    query = f"SELECT seconds FROM judgements WHERE seconds > 0 ORDER BY at DESC LIMIT {most}"
+    return [float(row[0]) for row in _rows(path, query)]

@@ -22,9 +22,17 @@ VERDICT: dict[str, pl.DataType] = {
     "turn": pl.Int32(),
     "reward": pl.Float32(),
     "score": pl.Float32(),
+    "raw": pl.Float32(),
+    "percentile": pl.Float32(),
+    "calibrated": pl.Float32(),
     "aspects": pl.List(pl.Struct({"name": pl.String(), "score": pl.Float32()})),
+    "raised": pl.List(pl.String()),
     "status": pl.String(),
+    "rubric": pl.String(),
     "rationale": pl.String(),
+    "spread": pl.Float32(),
+    "samples": pl.Int32(),
+    "judged_task": pl.String(),
     "judgement": pl.String(),
 }
 
@@ -37,29 +45,32 @@ def scores(
     Args:
         conversations: All conversations of the shard.
         kept: Those that are no duplicates.
-        verdicts: Rows with the columns of `VERDICT`; a response without one was skipped.
+        verdicts: Rows with the columns of `VERDICT`, of which those that may be null may be missing; a response
+            without one was skipped.
         judge: Name of the judge.
-        rubric: name@version.
+        rubric: name@version of responses whose verdict names none.
     """
     rows = responses(conversations).select("key", "turn")
     kept_keys = kept.select("key", kept=pl.lit(True))
     why = pl.when(pl.col("kept").is_null()).then(pl.lit("duplicate")).otherwise(pl.lit("not in the sample"))
     judged = pl.col("status").is_not_null()
+    verdicts = verdicts.with_columns(pl.lit(None).alias(name) for name in VERDICT if name not in verdicts.columns)
     table = (
         rows.join(kept_keys, on="key", how="left", maintain_order="left")
-        .join(verdicts.cast(VERDICT), on=["key", "turn"], how="left", maintain_order="left")  # type: ignore[arg-type]
+        .join(verdicts.select(VERDICT.keys()).cast(VERDICT), on=["key", "turn"], how="left", maintain_order="left")  # type: ignore[arg-type]
         .with_columns(
             pl.col("status").fill_null("skipped"),
             pl.col("aspects").fill_null([]),
+            pl.col("raised").fill_null([]),
+            pl.col("samples").fill_null(pl.col("reward").is_not_null().cast(pl.Int32)),
+            pl.coalesce("raw", "reward").alias("raw"),
             judge=pl.lit(judge),
-            rubric=pl.lit(rubric),
+            rubric=pl.col("rubric").fill_null(rubric),
             rationale=pl.when(judged).then(pl.col("rationale")).otherwise(why),
-            spread=pl.lit(None, pl.Float32),
         )
     )
     schema = TABLES["scores"].arrow
     return table.select(schema.names).to_arrow().cast(schema)
-
 
 
 

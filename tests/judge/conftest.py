@@ -22,6 +22,7 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without the waiting."""
     monkeypatch.setattr("curate.judge.schedule.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("curate.judge.schedule.PAUSE", 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from fake_server import GOOD, Answer, chat, data, error, good, serve
+from fake_server import JSON, Answer, chat, completion, error, good, grades, prompt, responses, serve
 from rows import duplicates, turns, workspace
 
 import curate
@@ -28,7 +28,9 @@ def rows(ws: curate.Workspace) -> list[dict[str, Any]]:
 
 
 def run(path: Path, base_url: str, **options: Any) -> Any:
-    return curate.score(path, judge="m", base_url=base_url, quiet=True, **{"concurrency": 4, **options})
+    return curate.score(
+        path, judge="m", base_url=base_url, quiet=True, **{"concurrency": 4, "rubric": "general", **options}
+    )
 
 
 def named(base_url: str) -> str:
@@ -47,7 +49,7 @@ def test_scores_every_response_with_reward_score_and_evidence(tmp_path: Path) ->
         assert row["score"] == pytest.approx(4 * row["reward"])
         aspects = {aspect["name"]: aspect["score"] for aspect in row["aspects"]}
         assert aspects == {"correct": 4, "follows": 2, "complete": 4, "clear": 4}
-        assert (row["judge"], row["rubric"], row["rationale"]) == ("m", "general@1", "nothing wrong")
+        assert (row["judge"], row["rubric"], row["rationale"]) == ("m", "general@2", "nothing wrong")
         assert row["judgement"]
 
 
@@ -89,7 +91,7 @@ def test_copies_and_what_is_outside_the_sample_are_never_sent(tmp_path: Path) ->
     with serve(lambda *_: good()) as server:
         result = run(tmp_path, server.base_url, limit=3)
         assert len(server.bodies) == result.statuses["ok"] == 3
-        assert not {data(body)["response"] for body in server.bodies} & {"It is 2.", "It is 3."}
+        assert not {text for body in server.bodies for text in responses(body)} & {"It is 2.", "It is 3."}
     assert [row["rationale"] for row in rows(ws)][1:3] == ["duplicate", "duplicate"]
     assert result.statuses["skipped"] == 3
 
@@ -100,7 +102,7 @@ def test_copies_and_what_is_outside_the_sample_are_never_sent(tmp_path: Path) ->
         (chat(""), "unparsed"),
         (chat(None), "unparsed"),
         (chat('{"rating": 10}'), "unparsed"),
-        (chat(json.dumps(GOOD | {"correct": 9})), "unparsed"),
+        (good(correct=9), "unparsed"),
         (chat('{"evidence": "it', finish="length"), "unparsed"),
         (chat(None, refusal="I cannot help with that."), "refused"),
         (chat("", finish="content_filter"), "refused"),
@@ -109,11 +111,19 @@ def test_copies_and_what_is_outside_the_sample_are_never_sent(tmp_path: Path) ->
 def test_an_answer_without_levels_has_a_status_and_no_number(tmp_path: Path, answer: Answer, status: str) -> None:
     ws = workspace(tmp_path, questions(1))
     with serve(lambda *_: answer) as server:
-        assert run(tmp_path, server.base_url).statuses[status] == 1
+        with pytest.raises(PartlyDoneError, match="1 responses could not be judged") as caught:
+            run(tmp_path, server.base_url)
+        assert "--retry" in (caught.value.hint or "")
         row = rows(ws)[0]
         assert (row["status"], row["reward"], row["score"], row["aspects"]) == (status, None, None, [])
         assert row["rationale"]
-        assert run(tmp_path, server.base_url).calls == 0, "an answer that was paid for is not bought again"
+        with pytest.raises(PartlyDoneError):
+            run(tmp_path, server.base_url)
+        assert len(server.bodies) == 1, "an answer that was paid for is not bought again"
+        server.script = lambda *_: good()
+        assert run(tmp_path, server.base_url, retry=True, dry_run=True).estimate.calls == 1
+        assert run(tmp_path, server.base_url, retry=True).statuses["ok"] == 1
+        assert run(tmp_path, server.base_url).calls == 0, "and the new one stands"
 
 
 HTML: Answer = (200, {"Content-Type": "text/html"}, b"<html>gateway</html>")
@@ -131,7 +141,7 @@ def test_what_may_pass_is_asked_again(tmp_path: Path, answer: Answer) -> None:
 
 
 def failing_for(text: str, answer: Answer) -> Callable[[dict[str, Any], int], Answer]:
-    return lambda body, _: answer if text in str(data(body)["prompt"]) else good()
+    return lambda body, _: answer if text in prompt(body) else good()
 
 
 @pytest.mark.parametrize(("answer", "calls"), [(error(500), 5), (HTML, 5), (error(400, "content not allowed"), 1)])
@@ -147,7 +157,11 @@ def test_a_row_that_keeps_failing_is_failed_and_the_others_are_kept(tmp_path: Pa
         assert rows(ws)[3]["reward"] is None
         assert ws.manifest["stages"]["score"]["statuses"]["failed"] == 1
         server.script = lambda *_: good()
-        assert run(tmp_path, server.base_url).calls == 1
+        if answer[0] == 400:
+            with pytest.raises(PartlyDoneError, match="set aside"):
+                run(tmp_path, server.base_url)
+            assert len(server.bodies) == 5 + calls, "what would be rejected again is not sent again"
+        assert run(tmp_path, server.base_url, retry=True).calls == 1
         assert rows(ws)[3]["status"] == "ok"
 
 
@@ -224,14 +238,17 @@ def test_no_server_at_all_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_server_that_knows_less_is_asked_for_less(tmp_path: Path, accepts: str | None, complaint: str) -> None:
     def script(body: dict[str, Any], _: int) -> Answer:
         format_ = body.get("response_format", {})
-        if "maxLength" in json.dumps(format_) or format_.get("type") != accepts:
+        held = bool(format_ or {"structured_outputs", "guided_json"} & body.keys())
+        wrong = "maxLength" in json.dumps(format_) or (format_.get("type") or ("other" if held else None)) != accepts
+        if held and wrong:
             return error(400, complaint)
         return good()
 
     workspace(tmp_path, questions(8))
-    with serve(script) as server:
+    with serve(script, like_probe=True) as server:
         assert run(tmp_path, server.base_url).statuses["ok"] == 8
-        assert len(server.bodies) <= 8 + 3, "the first request finds out for all"
+        assert len(server.bodies) == 8, "the probe finds out for all"
+        assert len(server.probes) <= 3 + 6
 
 
 def test_parameters_that_a_model_rejects_are_left_out(tmp_path: Path) -> None:
@@ -242,7 +259,7 @@ def test_parameters_that_a_model_rejects_are_left_out(tmp_path: Path) -> None:
         return good()
 
     workspace(tmp_path, questions(4))
-    with serve(script) as server:
+    with serve(script, like_probe=True) as server:
         assert run(tmp_path, server.base_url).statuses["ok"] == 4
         assert server.bodies[-1]["max_completion_tokens"] > 0
 
@@ -255,7 +272,7 @@ def test_an_injection_in_a_response_reaches_the_judge_only_as_data(tmp_path: Pat
     system, user = server.bodies[0]["messages"]
     assert "Ignore the rubric" not in system["content"]
     assert user["content"].count("</data") == 1
-    assert "Ignore the rubric" in data(server.bodies[0])["response"]
+    assert "Ignore the rubric" in responses(server.bodies[0])[0]
 
 
 # Money
@@ -263,7 +280,7 @@ def test_an_injection_in_a_response_reaches_the_judge_only_as_data(tmp_path: Pat
 
 def paid(path: Path, monkeypatch: pytest.MonkeyPatch, base_url: str, **options: Any) -> Any:
     """As if the server stood on the internet."""
-    monkeypatch.setattr("curate.judge.chat.is_local", lambda _: False)
+    monkeypatch.setattr("curate.judge.run.is_local", lambda _: False)
     return run(path, base_url, **options)
 
 
@@ -299,7 +316,10 @@ def test_the_cap_is_never_broken_and_a_higher_one_goes_on(tmp_path: Path, monkey
 def test_a_cap_needs_a_price(tmp_path: Path) -> None:
     workspace(tmp_path, questions(1))
     with pytest.raises(CurateError, match="needs a price"):
-        run(tmp_path, "http://127.0.0.1:9/v1", max_cost=1.0)
+        curate.score(tmp_path, judge="nobody-sells-this", max_cost=1.0, quiet=True)
+    for helper in ("escalate", "references"):
+        with pytest.raises(CurateError, match="needs a price"):
+            curate.score(tmp_path, judge="gpt-4o-mini", max_cost=1.0, quiet=True, **{helper: "nobody-sells-this"})
 
 
 def test_a_dry_run_sends_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,12 +349,20 @@ def test_the_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pyt
     assert all(b"sk-verysecret" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://a.localhost/v1"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000/v1", "http://10.0.0.7/v1", "http://[::1]:1/v1", "http://a.localhost/v1"]
+)
 def test_private_addresses_are_free(url: str) -> None:
     assert address.is_local(url)
 
 
-TRICKY = ["http://8.8.8.8/v1", "http://2130706433", "http://0x7f000001/v1", "http://gpu-box/v1", "http://localhost@example.com/v1"]
+TRICKY = [
+    "http://8.8.8.8/v1",
+    "http://2130706433",
+    "http://0x7f000001/v1",
+    "http://gpu-box/v1",
+    "http://localhost@example.com/v1",
+]
 
 
 @pytest.mark.parametrize("url", ["https://api.openai.com/v1", "https://openrouter.ai/api/v1", *TRICKY])
@@ -380,9 +408,8 @@ def test_a_judge_whose_price_is_nothing_needs_no_confirmation(tmp_path: Path, mo
 @pytest.mark.parametrize("count", [2**63, 2**64, -1, 1.5, True, "7", None])
 def test_a_usage_that_no_count_can_be_loses_no_answer(tmp_path: Path, count: object) -> None:
     workspace(tmp_path, questions(3))
-    status, headers, body = good()
-    reply = json.loads(body) | {"usage": {"prompt_tokens": count, "completion_tokens": 5}}
-    with serve(lambda *_: (status, headers, json.dumps(reply).encode())) as server:
+    usage = {"prompt_tokens": count, "completion_tokens": 5}
+    with serve(lambda body, _: (200, JSON, completion(grades(body), usage=usage))) as server:
         result = run(tmp_path, server.base_url)
         assert (result.statuses["ok"], result.tokens_in, result.tokens_out) == (3, 0, 15)
         assert run(tmp_path, server.base_url).calls == 0
@@ -394,7 +421,7 @@ def test_an_answer_that_is_not_in_the_store_is_failed_until_it_is(
     ws = workspace(tmp_path, questions(3))
     with serve(lambda *_: good()) as server:
         with monkeypatch.context() as patch:
-            patch.setattr("curate.judge.store.Store.put", lambda *_: None)
+            patch.setattr("curate.judge.store.Store.keep", lambda self, *_: self.intend("other", 0, 0))
             with pytest.raises(PartlyDoneError, match="3 responses could not be judged"):
                 run(tmp_path, server.base_url)
         assert {(row["status"], row["rationale"]) for row in rows(ws)} == {("failed", "its answer is not in the store")}
@@ -416,3 +443,19 @@ def test_a_server_of_ones_own_is_the_same_on_another_port(tmp_path: Path) -> Non
         assert run(tmp_path, server.base_url).calls == 2
     with serve(lambda *_: good()) as restarted:
         assert run(tmp_path, restarted.base_url).calls == 0
+
+
+def test_in_a_whole_run_an_unreadable_reply_is_a_warning_and_the_rest_is_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "d.json"
+    talk = [{"from": "human", "value": "What is the tallest mountain?"}, {"from": "gpt", "value": "Mount Everest is."}]
+    other = [{"from": "human", "value": "Name a long river."}, {"from": "gpt", "value": "The Nile is a long river."}]
+    dump.write_text(json.dumps([{"id": "a", "conversations": talk}, {"id": "b", "conversations": other}]))
+    with serve(lambda body, _: chat("4/4") if "river" in prompt(body) else good()) as server:
+        options = {"score": {"judge": "m", "base_url": server.base_url, "rubric": "general"}}
+        result = curate.run([dump], tmp_path / "w", tmp_path / "out", options=options, quiet=True)
+    assert result.stages["score"].statuses["unparsed"] == 1
+    assert result.funnel.balanced
+    assert (tmp_path / "out" / "manifest.json").exists()
+    assert "--retry" in capsys.readouterr().err

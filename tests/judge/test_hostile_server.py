@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import Answer, chat, error, good, serve
+from fake_server import JSON, Answer, chat, completion, error, good, grades, serve
 from rows import turns, workspace
 
 import curate
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 def run(path: Path, base_url: str, **options: Any) -> Any:
     workspace(path, [turns(f"What is {i} + 1?", f"It is {i + 1}.") for i in range(3)])
-    return curate.score(path, judge="m", base_url=base_url, quiet=True, concurrency=1, **options)
+    return curate.score(path, judge="m", base_url=base_url, rubric="general", quiet=True, concurrency=1, **options)
 
 
 @pytest.mark.parametrize("wait", ["999999999", "inf", "1e400"])
@@ -34,7 +34,7 @@ def test_a_server_that_asks_for_more_than_ten_minutes_ends_the_run(tmp_path: Pat
 
 
 def test_a_server_that_drips_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curate.judge.client.TIMEOUT", 0.3)
+    monkeypatch.setattr("curate.judge.wire.TIMEOUT", 0.3)
     monkeypatch.setattr("curate.judge.schedule.ATTEMPTS", 1)
 
     begun = time.monotonic()
@@ -48,8 +48,8 @@ def test_a_server_that_drips_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_a_huge_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr("curate.judge.schedule.ATTEMPTS", 1)
-    huge: Answer = (status, {"Content-Type": "application/json"}, b" " * 3_000_000 + good()[2])
-    with serve(lambda *_: huge) as server, pytest.raises(PartlyDoneError, match="longer than 1,000,000 bytes"):
+    huge: Answer = (status, {"Content-Type": "application/json"}, b" " * 12_000_000 + completion("{}"))
+    with serve(lambda *_: huge) as server, pytest.raises(PartlyDoneError, match="longer than 4,000,000 bytes"):
         run(tmp_path, server.base_url)
 
 
@@ -64,8 +64,8 @@ def test_a_packed_answer_cannot_blow_up(
 
 
 def test_an_answer_packed_with_gzip_is_read(tmp_path: Path) -> None:
-    packed: Answer = (200, {"Content-Encoding": "gzip"}, gzip.compress(good()[2]))
-    with serve(lambda *_: packed) as server:
+    zipped = {**JSON, "Content-Encoding": "gzip"}
+    with serve(lambda body, _: (200, zipped, gzip.compress(completion(grades(body))))) as server:
         assert run(tmp_path, server.base_url).statuses["ok"] == 3
 
 
@@ -132,5 +132,6 @@ def test_a_server_that_echoes_a_secret_puts_it_nowhere(
     with serve(lambda _, count: answers[(count - 1) % 3]) as server, pytest.raises(PartlyDoneError) as caught:
         run(tmp_path, server.base_url.replace("//", "//user:PASSWORD@"))
     assert echo not in str(caught.value)
-    assert "***" in str(caught.value)
+    reasons = curate.Workspace(tmp_path).read("scores", 0)["rationale"].to_list()
+    assert "***" in str(reasons)
     assert all(echo.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

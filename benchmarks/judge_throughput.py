@@ -1,0 +1,216 @@
+"""What judging costs beside the judge: overhead per judgement, use of a rate limit, resume.
+
+    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 20]
+
+A server on this machine answers at once with a good grade, so everything measured is ours. Processor seconds are those
+of the scoring process; the server runs in another. The rate limit is a token bucket that answers 429 with Retry-After;
+beside `curate score` stand the OpenAI client's own retries (2, its default, and 10) with a fixed number in flight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import perf_counter, process_time
+
+import pyarrow as pa
+
+import curate
+from curate.errors import PartlyDoneError
+from curate.schema import TABLES
+from curate.workspace import Workspace, fingerprint
+
+GRADE = {"evidence": "nothing wrong", "correct": 4, "follows": 3, "complete": 4, "clear": 4, "flags": []}
+
+
+def workspace(path: Path, responses: int) -> Workspace:
+    ws = Workspace(path, create=True)
+    empty = {"model": None, "name": None, "tool_calls": None}
+    constant = {"source": "b", "source_file": "b", "content_hash": "0", "edits": [], "marks": [], "joined_rows": []}
+    rows = [
+        {
+            "key": key,
+            "source_row": key,
+            "messages": [
+                {"role": "user", "content": f"What is {key} + 1? " + "Give a reason. " * 20, **empty},
+                {"role": "assistant", "content": f"It is {key + 1}. " + "One more is the next number. " * 30, **empty},
+            ],
+            **constant,
+        }
+        for key in range(responses)
+    ]
+    table = pa.Table.from_pylist(rows, schema=TABLES["conversations"].arrow)
+    ws.write("conversations", 0, table, {"fingerprint": fingerprint(responses)})
+    return ws
+
+
+def answer(body: dict) -> bytes:
+    user = body["messages"][-1]["content"]
+    content, finish = '{"answer": "turnip", "level": 1}', "stop"
+    if user.startswith("<data"):
+        chat = json.loads(user.splitlines()[1])["chat"]
+        content = json.dumps({message["grade"]: GRADE for message in chat if "grade" in message})
+    usage = {"prompt_tokens": len(user) // 3, "completion_tokens": 20}
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
+    return json.dumps({"model": "m", "choices": [choice], "usage": usage}).encode()
+
+
+def serve(rate: float) -> None:
+    """Print the address and serve; with a rate, at most so many answers a second."""
+    bucket = {"left": rate / 4, "at": time.monotonic()}
+    counts = {"asked": 0, "refused": 0, "answered": 0}
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.reply(200, json.dumps(counts).encode())
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                now = time.monotonic()
+                bucket["left"] = min(max(rate / 4, 1), bucket["left"] + (now - bucket["at"]) * rate)
+                bucket["at"] = now
+                allowed = not rate or bucket["left"] >= 1
+                bucket["left"] -= allowed
+                counts["asked"] += 1
+                counts["answered" if allowed else "refused"] += 1
+            if not allowed:
+                self.reply(429, b'{"error": {"message": "slow down"}}')
+                return
+            if rate:
+                time.sleep(0.2)
+            self.reply(200, answer(body))
+
+        def reply(self, status: int, payload: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Retry-After", "1")
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.request_queue_size = 256
+        print(f"http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+        server.serve_forever()
+
+
+class Server:
+    """The server in a process of its own."""
+
+    def __init__(self, rate: float) -> None:
+        command = [sys.executable, __file__, "--serve", str(rate)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def overhead(responses: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, Server(0) as base_url:
+        path = Path(folder)
+        workspace(path, responses)
+        options = {"judge": "m", "base_url": base_url, "rubric": "general", "concurrency": 32, "quiet": True}
+        curate.score(path, limit=1, **options)
+        begun = process_time()
+        curate.score(path, **options)
+        first = process_time() - begun
+        begun = process_time()
+        curate.score(path, **options)
+        again = process_time() - begun
+    print(f"overhead: {1_000 * first / responses:.2f} ms of processor per judgement, {responses:,} judgements")
+    print(
+        f"resume with nothing left to do: {again:.2f} s of processor, {1_000 * again / responses:.3f} ms per response"
+    )
+
+
+def limited(responses: int, rate: float) -> None:
+    with tempfile.TemporaryDirectory() as folder, Server(rate) as base_url:
+        path = Path(folder)
+        ws = workspace(path, responses)
+        begun = perf_counter()
+        options = {"judge": "m", "base_url": base_url, "rubric": "general", "concurrency": 64, "quiet": True}
+        try:
+            curate.score(path, **options)
+        except PartlyDoneError as error:
+            print(error)
+        seconds = perf_counter() - begun
+        done = int((ws.read("scores", 0)["status"] == "ok").sum())
+        line(f"curate score, up to 64 in flight ({_refused(base_url)} refused)", done, responses, seconds, rate)
+    for in_flight, retries in ((8, 2), (64, 2), (64, 10)):
+        with Server(rate) as base_url:
+            begun = perf_counter()
+            done = asyncio.run(client(base_url, responses, in_flight, retries))
+            seconds = perf_counter() - begun
+            refused = _refused(base_url)
+        what = f"openai client, {in_flight} in flight, {retries} retries ({refused} refused)"
+        line(what, done, responses, seconds, rate)
+
+
+async def client(base_url: str, responses: int, in_flight: int, retries: int) -> int:
+    import openai
+
+    gate, done = asyncio.Semaphore(in_flight), 0
+
+    async def one(number: int) -> None:
+        nonlocal done
+        async with gate:
+            try:
+                messages = [{"role": "user", "content": f"Grade answer {number}."}]
+                await sdk.chat.completions.create(model="m", messages=messages)
+                done += 1
+            except openai.APIError:
+                pass
+
+    async with openai.AsyncOpenAI(api_key="x", base_url=base_url, max_retries=retries) as sdk:
+        await asyncio.gather(*(one(number) for number in range(responses)))
+    return done
+
+
+def _refused(base_url: str) -> int:
+    from urllib.request import urlopen
+
+    with urlopen(base_url) as reply:
+        return int(json.loads(reply.read())["refused"])
+
+
+def line(what: str, done: int, responses: int, seconds: float, rate: float) -> None:
+    share = done / seconds / rate
+    print(f"{what:<58} lost {responses - done:>5} of {responses:,}, {done / seconds:5.1f}/s, {share:4.0%} of the limit")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--responses", type=int, default=2_000)
+    parser.add_argument("--rate", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of work at the limit")
+    parser.add_argument("--serve", type=float)
+    options = parser.parse_args()
+    if options.serve is not None:
+        serve(options.serve)
+        return
+    overhead(options.responses)
+    limited(int(options.rate * options.seconds), options.rate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""Judge a workspace with a model: plan, estimate, ask for what is not stored, escalate, write the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import CurateError, JudgeError, PartlyDoneError
+from curate.judge import backends, batch, choose, prompt
+from curate.judge.address import OPENAI, address, is_local
+from curate.judge.buying import buy
+from curate.judge.cost import Budget, Estimate, money
+from curate.judge.estimate import estimate, price_of
+from curate.judge.plan import Plan
+from curate.judge.result import ScoreResult
+from curate.judge.sample import sample
+from curate.judge.schedule import Outcome
+from curate.judge.store import FILE, Store, known, quarantined, usage
+from curate.judge.writing import Scores, doubtful, unread, write
+
+if TYPE_CHECKING:
+    from curate.console import Talk
+    from curate.judge.prices import Price
+    from curate.judge.request import Request
+    from curate.workspace import Workspace
+
+OFFLINE = "not in the store, and nothing was sent (--offline)"
+
+
+@dataclass
+class Job:
+    """What one run has to remember between its steps."""
+
+    ws: Workspace
+    talk: Talk
+    request: Request
+    base_url: str | None
+    store: Store
+    budget: Budget
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def price(self, plan: Plan) -> Price | None:
+        """What a plan's judge costs; None = not known."""
+        who = plan.who
+        free = who.server == "here" or is_local(self.base_url or OPENAI)
+        price = price_of(who.model, self.base_url, self.request.price, free=free)
+        return price.half() if price and self.request.backend == "batch" else price
+
+    def buy(self, plan: Plan, expected: int, *, references: bool = False) -> None:
+        """Ask for what is missing, and count what it cost against the cap."""
+        paying = plan.of(plan.helper) if references and plan.helper else plan
+        price = self.price(paying)
+        self.budget.price = None if price is None else (price.tokens_in, price.tokens_out)
+        have = set(known(self.store.path)) | set(quarantined(self.store.path))
+        if self.request.retry:
+            have -= unread(Scores([plan], self.store, known(self.store.path), {})) if not references else set()
+        if self.request.backend == "batch" and not references:
+            wait = self.request.wait
+            batch.buy(plan, self.base_url, have, self.store, self.budget, self.outcome, self.talk, wait=wait)
+            return
+        buy(
+            plan,
+            self.base_url,
+            have,
+            self.store,
+            self.budget,
+            self.outcome,
+            self.talk,
+            concurrency=self.request.concurrency,
+            expected=expected,
+            references=references,
+        )
+
+
+def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
+    """Judge the workspace; see `curate.judge.score`."""
+    base_url = address(request.base_url)
+    plans = _plans(ws, request, base_url)
+    path = ws.path / FILE
+    free = all(plan.who.server == "here" for plan in plans) or is_local(base_url or OPENAI)
+    helpers = [backends.who(request, name, base_url) for name in (request.escalate, request.references) if name]
+    prices = {
+        who: price_of(who.model, base_url, request.price, free=free or who.server == "here")
+        for who in (*(plan.who for plan in plans), *helpers)
+    }
+    if request.max_cost is not None and None in prices.values():
+        hint = "its price is not in the list of genai-prices: add --price IN,OUT in dollars per million tokens"
+        raise CurateError("`max_cost` needs a price", hint=hint)
+    if request.backend == "batch":
+        prices = {who: price.half() if price else None for who, price in prices.items()}
+    have = set(known(path)) | set(quarantined(path))
+    if request.retry and path.exists():
+        with Store(path) as store:
+            have -= set(quarantined(path)) | unread(Scores(plans, store, known(path), {}))
+    expected = estimate(
+        plans, have, lambda plan: prices[plan.who], request.concurrency, path, hosted=base_url is None
+    )
+    if not request.offline:
+        talk.say(f"{_names(request)}: {expected}{_more(request)}")
+    if request.dry_run:
+        return ScoreResult(_names(request), request.rubric, cached=expected.cached, estimate=expected)
+    nothing_to_pay = free or all(price is not None and price[:2] == (0, 0) for price in prices.values())
+    buys = (expected.calls or request.retry or request.escalate or request.references) and not request.offline
+    if buys and request.max_cost is None and not nothing_to_pay:
+        _confirmed(request, expected)
+    with Store(path) as store:
+        if store.moved:
+            what = f"{store.moved:,} answers of an earlier curate answer another question"
+            talk.warn(f"{what}; they stay in `judgements_1`, and no grade is read from them")
+        return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost)), plans, expected)
+
+
+def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
+    store, request = job.store, job.request
+    before = usage(store.path)
+    lost = _account_for_lost(job, plans[0])
+    escalated: Plan | None = None
+    stopped: JudgeError | None = None
+    try:
+        if not request.offline:
+            plans, escalated = _bought(job, plans, expected)
+    except JudgeError as error:
+        if len(usage(store.path)) == len(before):
+            raise
+        stopped = error
+    if request.offline:
+        plans = [_with_references(job, plan) for plan in plans]
+        escalated = _escalation(job, plans)
+    places = known(store.path)
+    found = Scores(plans, store, places, _why(job, plans, stopped), escalated)
+    statuses, aspects = write(found)
+    after = usage(store.path)
+    fresh = {key: tokens for key, tokens in after.items() if key not in before}
+    tokens = [sum(pair[side] or 0 for pair in fresh.values()) for side in (0, 1)]
+    _record(job, found, statuses, aspects, after)
+    if stopped is not None:
+        hint = "; ".join([*([stopped.hint] if stopped.hint else []), "the same command resumes: none is bought again"])
+        raise PartlyDoneError(
+            f"{stopped.what}; {len(fresh):,} answers are stored", where=stopped.where, hint=hint
+        ) from stopped
+    price = job.price(plans[0])
+    result = ScoreResult(
+        found.judge,
+        found.rubric,
+        statuses,
+        calls=len(fresh),
+        cached=expected.cached,
+        lost=lost,
+        tokens_in=tokens[0],
+        tokens_out=tokens[1],
+        cost=money(None if price is None else price[:2], *tokens),
+    )
+    _raise_if_partial(job, result)
+    return result
+
+
+def _plans(ws: Workspace, request: Request, base_url: str | None) -> list[Plan]:
+    """One per judge."""
+    chooser = choose.chooser(request.rubric)
+    judges = [backends.who(request, name, base_url) for name in (request.judge, *request.panel)]
+    for judge in judges:
+        backends.check(judge, chooser, base_url)
+    chosen = sample(ws, request.limit, request.seed, share=request.share, where=request.where)
+    helper = backends.who(request, request.references, base_url) if request.references else None
+    references: dict[str, str] | None = {} if helper else None
+    first = Plan(ws, judges[0], chooser, chosen, request.context, request.repeats, references, helper)
+    return [first.of(judge) for judge in judges]
+
+
+def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan], Plan | None]:
+    """Everything that is missing: references, then each judge's grades, then the stronger judge's."""
+    request = job.request
+    if request.retry:
+        job.store.release()
+        plans = [replace(plan, solo=True, again=str(len(usage(job.store.path)))) for plan in plans]
+    if request.references:
+        job.buy(plans[0], expected.responses, references=True)
+        job.outcome.failed.clear()
+        plans = [_with_references(job, plan) for plan in plans]
+    if expected.calls or request.retry or request.references:
+        for plan in plans:
+            job.buy(plan, expected.responses)
+    escalated = _escalation(job, plans)
+    if escalated is not None and escalated.chosen:
+        job.buy(escalated, len(escalated.chosen))
+    return plans, escalated
+
+
+def _escalation(job: Job, plans: list[Plan]) -> Plan | None:
+    """The plan of the stronger judge for what the others are not sure of."""
+    if job.request.escalate is None:
+        return None
+    found = Scores(plans, job.store, known(job.store.path), {})
+    strong = backends.who(job.request, job.request.escalate, job.base_url)
+    return replace(plans[0].of(strong, doubtful(found)), repeats=1)
+
+
+def _with_references(job: Job, plan: Plan) -> Plan:
+    """The plan with the reference answers that the store has."""
+    if plan.references is None:
+        return plan
+    places = known(job.store.path)
+    wanted = {
+        item.reference: places[item.reference].call
+        for shard in job.ws.shards("conversations")
+        for item in plan.items(shard)
+        if item.reference is not None and item.reference in places
+    }
+    answers = job.store.read(set(wanted.values()))
+    texts = {i: answers[call].content for i, call in wanted.items() if call in answers}
+    return replace(plan, references={i: text for i, text in texts.items() if text and text.strip()})
+
+
+def _account_for_lost(job: Job, plan: Plan) -> int:
+    """Calls that a crash cut off may have been billed: their worst case counts against the cap."""
+    count, tokens_in, tokens_out = job.store.lost()
+    if count:
+        price = job.price(plan)
+        worst = money(None if price is None else price[:2], tokens_in, tokens_out) or 0.0
+        job.budget.spent += worst
+        job.talk.warn(f"{count:,} calls were cut off by a crash and may have been billed, up to ${worst:,.2f}")
+    return count
+
+
+def _confirmed(request: Request, expected: Estimate) -> None:
+    if request.confirm is None or not request.confirm(expected):
+        raise CurateError(
+            f"this judge costs money and was not confirmed: {expected}",
+            hint="confirm on a terminal, or give --max-cost DOLLARS (and --price IN,OUT where the list has none; 0,0 "
+            "for a server of your own); --dry-run only estimates",
+        )
+
+
+def _why(job: Job, plans: list[Plan], stopped: JudgeError | None) -> dict[str, str]:
+    """Why ids have no grade."""
+    outcome = job.outcome
+    why: dict[str, str] = {}
+    if job.request.offline or stopped:
+        reason = OFFLINE if job.request.offline else f"not asked: {stopped.what if stopped else ''}"
+        shards = job.ws.shards("conversations")
+        why = {i: reason for plan in plans for shard in shards for item in plan.items(shard) for i in item.wanted}
+    why |= {i: f"rejected, set aside: {reason}" for i, reason in quarantined(job.store.path).items()}
+    why |= dict.fromkeys(outcome.unsent, "not sent: the cap on cost was reached")
+    return why | outcome.failed
+
+
+def _record(
+    job: Job,
+    found: Scores,
+    statuses: dict[str, int],
+    aspects: dict[str, int],
+    after: dict[str, tuple[int | None, int | None]],
+) -> None:
+    request = job.request
+    tokens = [sum(pair[side] or 0 for pair in after.values()) for side in (0, 1)]
+    entry: dict[str, Any] = {"judge": found.judge, "rubric": found.rubric}
+    entry |= {"rubrics": {title: r.policy for title, r in found.plans[0].chooser.rubrics.items()}}
+    entry |= {"prompt": prompt.VERSION, "limit": request.limit, "sample": request.share, "where": request.where}
+    entry |= {"seed": request.seed, "repeats": request.repeats, "references": request.references}
+    entry |= {"statuses": statuses, "graded": aspects, "judgements": len(after)}
+    job.ws.record("score", {**entry, "tokens_in": tokens[0], "tokens_out": tokens[1]})
+
+
+def _raise_if_partial(job: Job, result: ScoreResult) -> None:
+    """A run that leaves responses unscored does not end as if it were done."""
+    outcome, statuses = job.outcome, result.statuses
+    if outcome.unsent:
+        raise PartlyDoneError(
+            f"the cap on cost was reached: {len(outcome.unsent):,} judgements were not bought",
+            hint="run the same command with a higher --max-cost; what is stored is not bought again",
+        )
+    if not any(statuses[name] for name in ("failed", "unparsed", "refused")):
+        return
+    scan = job.ws.scan("scores").select("status", "rationale").collect()
+    lost = scan.filter(scan["status"].is_in(["failed", "unparsed", "refused"]))
+    reason, often = Counter(lost["rationale"].to_list()).most_common(1)[0]
+    aside = len(lost.filter(lost["rationale"].str.starts_with("rejected, set aside") | (lost["status"] != "failed")))
+    hint = "run the same command again: only these are sent"
+    if job.request.offline:
+        hint = "run the same command without --offline: only these are sent"
+    elif aside:
+        hint = f"run the same command with --retry to ask again for the {aside:,} that are set aside or unreadable"
+    what = f"{len(lost):,} responses could not be judged; most often ({often:,}): {reason}"
+    raise PartlyDoneError(what, hint=hint, result=result if aside == len(lost) else None)
+
+
+def _names(request: Request) -> str:
+    names = "+".join((request.judge, *request.panel))
+    return f"{names} > {request.escalate}" if request.escalate else names
+
+
+def _more(request: Request) -> str:
+    """What an estimate cannot know."""
+    parts = [f"the doubtful again by {request.escalate}"] if request.escalate else []
+    parts += [f"a reference answer per prompt by {request.references}"] if request.references else []
+    return f"; besides: {', '.join(parts)}" if parts else ""
