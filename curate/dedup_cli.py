@@ -13,7 +13,7 @@ from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 def dedup(
     workspace: WorkspaceOption = DEFAULT,
     unit: Annotated[str, typer.Option(help="What is compared: conversation, prompts or responses.")] = "conversation",
-    threshold: Annotated[float, typer.Option(help="Jaccard similarity of a near duplicate, above 0, up to 1.")] = 0.7,
+    threshold: Annotated[float, typer.Option(help="Jaccard similarity of a near duplicate, 0.01 to 1.")] = 0.7,
     num_perm: Annotated[int, typer.Option(help="Values per MinHash signature.")] = 128,
     by_reward: Annotated[bool, typer.Option(help="Of one class, keep the copy with the better reward.")] = False,
     policy: Annotated[str, typer.Option(help="Which copy stays.")] = "keep.toml",
@@ -33,10 +33,10 @@ def dedup(
         str | None, typer.Option(metavar="KEY[:TURN]", help="Show why a conversation or response was removed.")
     ] = None,
     restore: Annotated[
-        list[int] | None, typer.Option(metavar="KEY", help="Take a removal back, for good; repeatable.")
+        list[str] | None, typer.Option(metavar="KEY[:TURN]", help="Take a removal back, for good; repeatable.")
     ] = None,
     unrestore: Annotated[
-        list[int] | None, typer.Option(metavar="KEY", help="Let a conversation be removed again; repeatable.")
+        list[str] | None, typer.Option(metavar="KEY[:TURN]", help="Let it be removed again; repeatable.")
     ] = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -45,10 +45,14 @@ def dedup(
     import curate
 
     if explain is not None:
-        output.duplicate(curate.explain_duplicate(workspace, *_text(explain)), json)
+        if restore or unrestore:
+            raise typer.BadParameter("explain, or take back: one at a time")
+        output.duplicate(curate.explain_duplicate(workspace, *_text("--explain", explain)), json)
         return
     if restore or unrestore:
-        result = curate.restore(workspace, restore or (), again=unrestore or (), quiet=quiet)
+        plus = [_name("--restore", name) for name in restore or ()]
+        minus = [_name("--unrestore", name) for name in unrestore or ()]
+        result = curate.restore(workspace, plus, again=minus, against=against or None, quiet=quiet)
     else:
         result = curate.dedup(
             workspace,
@@ -71,10 +75,15 @@ def dedup(
     output.facts(result, json, counts)
 
 
-def _text(name: str) -> tuple[int, int | None]:
+def _name(option: str, name: str) -> int | tuple[int, int]:
+    key, turn = _text(option, name)
+    return key if turn is None else (key, turn)
+
+
+def _text(option: str, name: str) -> tuple[int, int | None]:
     from curate.errors import CurateError
 
     key, colon, turn = name.partition(":")
     if not (key.isdecimal() and (turn.isdecimal() if colon else True)):
-        raise CurateError(f"`--explain {name}` is no conversation", hint="--explain 17, or --explain 17:3")
+        raise CurateError(f"`{option} {name}` is no conversation", hint=f"{option} 17, or {option} 17:3")
     return int(key), int(turn) if colon else None

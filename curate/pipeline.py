@@ -24,8 +24,9 @@ STAGES = {
     "ingest": "curate.ingest",
     "clean": "curate.clean",
     "label": "curate.label",
-    "dedup": "curate.dedup",
+    # Before dedup, so that no copy stays which export then leaves out.
     "decontaminate": "curate.decontaminate",
+    "dedup": "curate.dedup",
     "score": "curate.judge",
     "export": "curate.export",
 }

@@ -80,7 +80,7 @@ _SIGNATURE = (
     Column("key", pa.uint64(), "the conversation"),
     Column("turn", pa.int32(), "index of the response in `messages`; null = not a single response", nullable=True),
     Column("hash", pa.string(), "32 hex digits over the text"),
-    Column("chars", pa.int64(), "length in characters"),
+    Column("chars", pa.int64(), "length in characters; of prompts, that of their conversation"),
     Column("tokens", pa.int64(), "length in tokens, one per message among them"),
     Column("ends", _list(pa.uint64()), "per message, a digest of all tokens from the first to its last"),
     Column("signature", pa.binary(), "MinHash values, little-endian uint32, as datasketch's affine32 has them"),
@@ -211,8 +211,11 @@ TABLES = {
         Table(
             "restored",
             stage="dedup --restore",
-            rows="one per conversation whose removal was taken back by hand",
-            columns=(Column("key", pa.uint64(), "the conversation"),),
+            rows="one per conversation or response whose removal was taken back by hand",
+            columns=(
+                Column("key", pa.uint64(), "the conversation"),
+                Column("turn", pa.int32(), "index of the response; null = all of the conversation", nullable=True),
+            ),
         ),
         Table(
             "matches",

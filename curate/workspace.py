@@ -231,7 +231,7 @@ class Workspace:
         import pyarrow.parquet as pq
 
         path = self.shard(table, index)
-        self._require_current(table, index)
+        self.require_current(table, index)
         names = None if columns is None else list(columns)
         try:
             data = pq.ParquetFile(path, page_checksum_verification=True).read(names)
@@ -258,10 +258,15 @@ class Workspace:
             what = f"the workspace has no `{table}` yet"
             raise WorkspaceError(what, where=self.path, hint=f"run `curate {_stage_of(table)}` first")
         for index in shards:
-            self._require_current(table, index)
+            self.require_current(table, index)
         return pl.scan_parquet([self.shard(table, index) for index in shards], glob=False)
 
-    def _require_current(self, table: str, index: int) -> None:
+    def require_current(self, table: str, index: int) -> None:
+        """Refuse a shard that was made from other conversations.
+
+        Raises:
+            WorkspaceError: It was.
+        """
         stamp = self.stamp(table, index)
         if "of" in stamp and stamp["of"] != self.stamp("conversations", index).get("fingerprint"):
             raise WorkspaceError(
@@ -269,6 +274,16 @@ class Workspace:
                 where=self.shard(table, index),
                 hint=f"run `curate {_stage_of(table)}` again",
             )
+
+    def require_one_run(self, table: str) -> None:
+        """Refuse a table whose shards say things that only hold together when one run has made all of them.
+
+        Raises:
+            WorkspaceError: They are of several runs.
+        """
+        if len({self.stamp(table, index).get("run") for index in self.shards(table)}) > 1:
+            hint = f"run `curate {_stage_of(table)}` again: it goes on where it stopped"
+            raise WorkspaceError(f"the last `curate {_stage_of(table)}` was interrupted", where=self.path, hint=hint)
 
     def rows(self, table: str) -> int:
         """How many rows the shards of a table have."""

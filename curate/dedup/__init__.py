@@ -6,17 +6,17 @@ it duplicates. A text is a whole conversation, its prompts, or one long response
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate.console import Talk
 from curate.dedup.lsh import bands as bands_for
-from curate.errors import RuleError, WorkspaceError
+from curate.errors import CurateError, RuleError, WorkspaceError
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from curate.dedup.policy import Policy
 
@@ -147,8 +147,7 @@ def dedup(
     from curate.dedup import references
 
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
-    sets = [str(path) for path in against]
-    options = Options(unit, threshold, num_perm, by_reward, policy, sets, semantic, cosine, embedder)
+    options = Options(unit, threshold, num_perm, by_reward, policy, _sets(against), semantic, cosine, embedder)
     check(options)
     keep = policies.load(policy)
     with ws.lock():
@@ -161,33 +160,53 @@ def dedup(
 
 
 def restore(
-    workspace: str | Path, keys: Sequence[int] = (), *, again: Sequence[int] = (), quiet: bool = False
+    workspace: str | Path,
+    texts: Sequence[int | tuple[int, int]] = (),
+    *,
+    again: Sequence[int | tuple[int, int]] = (),
+    against: Sequence[str | Path] | None = None,
+    quiet: bool = False,
 ) -> DedupResult:
-    """Take removals back by hand, and decide about all others as the last `dedup` of conversations or prompts did.
-
-    Such conversations stay in every later run, too.
+    """Take removals back by hand, and decide about all others as the last `dedup` did; they stay in every later run.
 
     Args:
         workspace: Folder of the workspace.
-        keys: Conversations that shall stay.
-        again: Conversations about which `dedup` may decide again.
+        texts: What shall stay: conversations by their key, or responses by key and turn.
+        again: What `dedup` may decide about again.
+        against: The other sets, where they cannot be found by the names of the last run (a password is not kept).
         quiet: Say nothing but warnings.
 
     Raises:
-        CurateError: There is no such conversation; nothing has changed then.
+        CurateError: There is no such text, or another set cannot be opened; nothing has changed then.
         WorkspaceError: Not a workspace, or `dedup` did not run.
     """
+    from curate.dedup import by_hand, references
     from curate.dedup import policy as policies
-    from curate.dedup.by_hand import change
 
     ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    plus, minus = ([(text, None) if isinstance(text, int) else text for text in some] for some in (texts, again))
+    responses = {turn is not None for _, turn in [*plus, *minus]}
+    if len(responses) > 1:
+        raise CurateError("conversations and responses are taken back one kind at a time")
     with ws.lock():
-        entry = ws.manifest.get("stages", {}).get("dedup")
+        entry = ws.manifest.get("stages", {}).get("dedup_responses" if True in responses else "dedup")
         if entry is None:
             raise WorkspaceError("nothing was removed yet", where=ws.path, hint="run `curate dedup` first")
         options = Options(**entry["options"])
-        change(ws, keys, again)
-        return run(ws, options, policies.load(options.policy), talk)
+        if against is not None:
+            options = replace(options, against=_sets(against))
+        keep = policies.load(options.policy)
+        references.open_all(ws, options)
+        by_hand.check(ws, [*plus, *minus])
+        by_hand.change(ws, plus, minus)
+        return run(ws, options, keep, talk)
+
+
+def _sets(names: Sequence[str | Path]) -> list[str]:
+    """The names of other sets, which another working folder finds too."""
+    from curate.dedup.references import is_address
+
+    return [str(name) if is_address(str(name)) else str(Path(name).resolve()) for name in names]
 
 
 def run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:
@@ -200,7 +219,7 @@ def run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResul
 
 
 def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:
-    from curate.dedup import by_hand, references
+    from curate.dedup import references
     from curate.dedup import semantic as meaning
     from curate.dedup.search import search
     from curate.dedup.signing import TABLE_OF, sign
@@ -216,7 +235,7 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     with talk.progress("signatures", total, "conversations") as advance:
         shelf = Shelf()
         sign(ws, options.unit, options.num_perm, shelf, advance)
-    more: list[object] = [other.stamp() for other in others]
+    more: list[object] = [[other.name, other.stamp()] for other in others]
     more += [options.semantic, options.cosine, embedder.id, meaning.VERSION] if embedder else []
     wanted = _fingerprint(ws, keep, options, TABLE_OF[options.unit], more, talk)
     entry = ws.manifest.get("stages", {}).get(stage, {})
@@ -225,10 +244,10 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     ):
         talk.say("duplicates: nothing has changed")
         return DedupResult(**entry["counts"])
-    result, verdicts, corpus = search(ws, options, keep, others, by_hand.keys(ws), embedder, shelf, talk)
+    result, verdicts, corpus = search(ws, options, keep, others, embedder, shelf, talk)
     rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
     for index, first, end in corpus.shards:
-        ws.write(table, index, rows(first, end), {"fingerprint": wanted, **_basis(ws, table, index)})
+        ws.write(table, index, rows(first, end), {"fingerprint": wanted, "run": wanted, **_basis(ws, table, index)})
     for index in set(ws.shards(table)) - set(shards):
         ws.shard(table, index).unlink()
     shown = {**asdict(options), "against": list(verdicts.names)}
@@ -258,8 +277,6 @@ def _tell(result: DedupResult, talk: Talk) -> None:
         talk.say(f"{result.similar:,} mean the same as a better one{state}")
 
 
-
-
 def _fingerprint(
     ws: Workspace, keep: Policy, options: Options, signatures: str, more: list[object], talk: Talk
 ) -> str:
@@ -287,4 +304,4 @@ def _fingerprint(
     inputs += ["duplicates"] if options.unit == "responses" else []
     stamps = {name: [ws.stamp(name, index).get("fingerprint") for index in shards] for name in inputs}
     chosen = [options.unit, options.threshold, options.num_perm, options.by_reward]
-    return fingerprint(VERSION, chosen, keep.order, keep.classes, keep.incomplete, more, stamps)
+    return fingerprint(VERSION, chosen, keep.order, keep.classes, keep.left_out, keep.incomplete, more, stamps)

@@ -81,19 +81,29 @@ def load(paths: list[tuple[int, Path]], file: IO[bytes], bands: tuple[int, int])
         first = rows
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as table:
-                for batch in table.iter_batches(READ_ROWS):
+                for batch in table.iter_batches(READ_ROWS, columns=TABLES["signatures"].arrow.names):
                     file.write(minhash.band_keys(signature_matrix(batch["signature"]), count, values).data)
                     parts.append(_numbers(batch))
                     blocks.append((rows, rows + len(batch)))
                     rows += len(batch)
         except (pa.ArrowException, FileNotFoundError) as error:
-            hint = f"delete it and run `curate dedup` again ({str(error).splitlines()[0]})"
-            raise WorkspaceError("the shard is damaged", where=path, hint=hint) from error
+            raise damaged(path, error) from error
+        except OSError as error:
+            # Arrow has no class of its own for a page that cannot be read.
+            if error.errno is not None:
+                raise
+            raise damaged(path, error) from error
         shards.append((index, first, rows))
     file.flush()
     keys, turns, hashes, chars, tokens, ends, sizes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     starts = np.r_[0, np.cumsum(sizes)]
     return Corpus(tuple(shards), keys, turns, hashes, chars, tokens, ends, starts, tuple(blocks), count, file)
+
+
+def damaged(path: Path, error: Exception) -> WorkspaceError:
+    """A table of signatures cannot be read."""
+    hint = f"delete it and run `curate dedup` again ({str(error).splitlines()[0]})"
+    return WorkspaceError("the shard is damaged", where=path, hint=hint)
 
 
 def signature_matrix(column: pa.BinaryArray) -> NDArray[np.uint32]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from curate import redact
 from curate.console import plain
-from curate.dedup import diff, minhash
+from curate.dedup import by_hand, diff, minhash
 from curate.dedup.texts import texts
 from curate.errors import CurateError, WorkspaceError
 from curate.schema import TABLES
@@ -53,6 +53,7 @@ class Explanation:
     """Why a text was removed or stays.
 
     Attributes:
+        unit: What was compared: conversation, prompts or responses.
         text: The text.
         kind: exact, prefix, near or semantic; None = it stays.
         similarity: What the search found: 1 for exact and prefix, else Jaccard or cosine; None = it stays.
@@ -67,6 +68,7 @@ class Explanation:
         messages: What differs, message by message; personal data that `--redact` found is replaced.
     """
 
+    unit: str
     text: Place
     kind: str | None
     similarity: float | None
@@ -94,7 +96,8 @@ def explain_duplicate(workspace: str | Path, key: int, turn: int | None = None) 
         WorkspaceError: Not a workspace, or `curate dedup` did not run.
     """
     ws = Workspace(workspace)
-    index, messages, place = _find(ws, key, turn)
+    unit = "responses" if turn is not None else _unit(ws)
+    index, messages, place = _find(ws, key, turn, unit)
     verdict = _verdict(ws, index, key, turn)
     others: Workspace | None = ws
     kept = None
@@ -104,9 +107,10 @@ def explain_duplicate(workspace: str | Path, key: int, turn: int | None = None) 
         except WorkspaceError:
             others = None
     if verdict["by"] is not None and others:
-        kept = _find(others, verdict["by"], verdict["by_turn"])
+        kept = _find(others, verdict["by"], verdict["by_turn"], unit)
     jaccard, containment = _compare(messages, kept[1]) if kept else (None, None)
     return Explanation(
+        unit=unit,
         text=place,
         kind=verdict["kind"],
         similarity=verdict["similarity"],
@@ -115,14 +119,20 @@ def explain_duplicate(workspace: str | Path, key: int, turn: int | None = None) 
         jaccard=jaccard,
         containment=containment,
         stands_for=_stands_for(ws, key, turn),
-        restored=ws.shard("restored", index).exists() and key in ws.read("restored", index)["key"],
+        restored=by_hand.is_restored(ws, index, key, turn),
         similar_to=verdict["similar_to"],
         cosine=verdict["cosine"],
         messages=diff.messages(kept[1], messages) if kept else (),
     )
 
 
-def _find(ws: Workspace, key: int, turn: int | None) -> tuple[int, list[dict[str, Any]], Place]:
+def _unit(ws: Workspace) -> str:
+    """What the verdicts about conversations were found by."""
+    options = ws.manifest.get("stages", {}).get("dedup", {}).get("options", {})
+    return str(options.get("unit", "conversation"))
+
+
+def _find(ws: Workspace, key: int, turn: int | None, unit: str) -> tuple[int, list[dict[str, Any]], Place]:
     """The shard, the messages and the place of a text."""
     for index in ws.shards("conversations"):
         keys = ws.read("conversations", index, ["key"])["key"]
@@ -134,6 +144,8 @@ def _find(ws: Workspace, key: int, turn: int | None) -> tuple[int, list[dict[str
                 if not 0 <= turn < len(messages) or messages[turn]["role"] != "assistant":
                     raise CurateError(f"message {turn} of conversation {key} is no response", where=ws.path)
                 messages = [messages[turn]]
+            elif unit == "prompts":
+                messages = [message for message in messages if message["role"] == "user"]
             chars = sum(len(message["content"]) for message in messages)
             return index, messages, Place(key, turn, row["source_file"], row["source_row"], row["source_id"], chars)
     raise CurateError(f"there is no conversation {key}", where=ws.path, hint="keys are in the tables of the workspace")
@@ -164,9 +176,13 @@ def _compare(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> tuple[f
     column = pa.array([left, right], TABLES["conversations"].arrow.field("messages").type)
     arrays = texts(column).arrays
     _, tokens, _ = minhash.signatures(*arrays, *minhash.permutations(1))
-    hashes, sizes = minhash.shingle_sets(*arrays, np.arange(2), tokens)
-    one, two = hashes[: sizes[0]], hashes[sizes[0] :]
-    return minhash.jaccard(one, two, 0.0), float(np.isin(one, two).mean()) if len(one) else 1.0
+    rows = np.arange(2)
+    hashes, sizes = minhash.shingle_sets(*arrays, rows, tokens)
+    jaccard = minhash.jaccard(hashes[: sizes[0]], hashes[sizes[0] :], 0.0)
+    # Of a short text within a long one, which has wider shingles for itself.
+    hashes, sizes = minhash.shingle_sets(*arrays, rows, tokens, minhash.width_of(tokens[0]))
+    inside = np.isin(hashes[: sizes[0]], hashes[sizes[0] :])
+    return jaccard, float(inside.mean()) if len(inside) else 1.0
 
 
 _HOW = {"exact": "an exact copy of", "prefix": "it is the beginning of", "near": "a near copy of"}
@@ -183,7 +199,8 @@ def render(found: Explanation) -> Iterator[Text]:
     elif found.kept or found.against:
         whose = f" in {plain(found.against)}" if found.against else ""
         kept = _name(found.kept) if found.kept else "a text"
-        yield Text(f"{_name(found.text)} was removed: {_HOW[found.kind]} {kept}{whose}")
+        prompts = " (its prompts, compared with the prompts there)" if found.unit == "prompts" else ""
+        yield Text(f"{_name(found.text)} was removed: {_HOW[found.kind]} {kept}{whose}{prompts}")
     if found.kind is not None:
         exact = "" if found.jaccard is None else f"; Jaccard {found.jaccard:.4f}"
         exact += "" if found.containment is None else f", {found.containment:.1%} of it is in the kept one"

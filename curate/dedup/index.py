@@ -7,11 +7,10 @@ sorted, so that similarities to it stay exact.
 from __future__ import annotations
 
 import json
-import mmap
 from dataclasses import dataclass
-from hashlib import blake2b
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -66,21 +65,35 @@ def parts(folder: Path, ws: Workspace, options: Options) -> tuple[Part, ...]:
     """
     from curate.dedup.references import check
 
+    own = name_of(ws)
     found = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             stamp = json.loads((pq.read_metadata(path).metadata or {}).get(STAMP, b"{}"))
+            columns = pq.read_schema(path).names
         except (pa.ArrowException, OSError, ValueError) as error:
             raise CurateError("the index is damaged", where=path, hint=str(error).splitlines()[0]) from error
-        if stamp.get("name") != name_of(ws, options.unit):
+        if not (isinstance(stamp, dict) and columns == [*TABLES["signatures"].arrow.names, "shingles"]):
+            raise CurateError("this is no part of an index", where=path, hint="take the file out of the folder")
+        if stamp.get("name") != own:
             check(stamp, options, path, "make it again with `curate dedup --index` and the same options")
             found.append(Part(path, stamp))
     return tuple(found)
 
 
-def name_of(ws: Workspace, unit: str) -> str:
-    """A name for what a workspace puts into an index: a digest over its place and the unit."""
-    return blake2b(f"{ws.path.resolve()}\x00{unit}".encode(), digest_size=8).hexdigest()
+def name_of(ws: Workspace) -> str | None:
+    """What a workspace is called in indexes, wherever it lies; None before it was put into one."""
+    name: str | None = ws.manifest.get("stages", {}).get("index", {}).get("name")
+    return name
+
+
+def named(ws: Workspace) -> str:
+    """The name of a workspace in indexes, given now if it has none."""
+    name = name_of(ws)
+    if name is None:
+        name = uuid4().hex[:16]
+        ws.record("index", {"name": name})
+    return name
 
 
 def write(folder: Path, ws: Workspace, options: Options) -> Path:
@@ -94,7 +107,7 @@ def write(folder: Path, ws: Workspace, options: Options) -> Path:
     Returns:
         The file.
     """
-    table, name = TABLE_OF[options.unit], name_of(ws, options.unit)
+    table, name = TABLE_OF[options.unit], named(ws)
     schema = TABLES[table].arrow.append(pa.field("shingles", pa.list_(pa.uint64()), nullable=False))
     tables = (table, "repeats" if options.unit == "responses" else "duplicates")
     content = fingerprint([[ws.stamp(t, index).get("fingerprint") for index in ws.shards(t)] for t in tables])
@@ -128,14 +141,14 @@ def sets(found: Sequence[Part], corpus: Corpus, file: IO[bytes], rows: NDArray[n
         low, high = np.searchsorted(rows, [first, end])
         if low == high:
             continue
-        with pq.ParquetFile(part.path, page_checksum_verification=True) as table:
-            for batch in table.iter_batches(1024, columns=["shingles"]):
-                low, high = np.searchsorted(rows, [first, first + len(batch)])
-                some = batch["shingles"].take(pa.array(rows[low:high] - first))
-                file.write(np.ascontiguousarray(some.flatten().to_numpy()).data)
-                sizes.append(np.diff(some.offsets.to_numpy()).astype(np.int64))
-                first += len(batch)
-    file.flush()
-    starts = np.cumsum(np.concatenate(sizes))
-    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if starts[-1] else None
-    return ShingleSets(np.frombuffer(memory or b"", np.uint64), starts, memory)
+        try:
+            with pq.ParquetFile(part.path, page_checksum_verification=True) as table:
+                for batch in table.iter_batches(1024, columns=["shingles"]):
+                    low, high = np.searchsorted(rows, [first, first + len(batch)])
+                    some = batch["shingles"].take(pa.array(rows[low:high] - first))
+                    file.write(np.ascontiguousarray(some.flatten().to_numpy()).data)
+                    sizes.append(np.diff(some.offsets.to_numpy()).astype(np.int64))
+                    first += len(batch)
+        except (pa.ArrowException, OSError) as error:
+            raise CurateError("the index is damaged", where=part.path, hint=str(error).splitlines()[0]) from error
+    return ShingleSets.of(file, np.concatenate(sizes))

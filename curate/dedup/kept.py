@@ -35,6 +35,7 @@ def in_kept_conversations(ws: Workspace, corpus: Corpus) -> NDArray[np.bool_]:
 
 def _in_table(ws: Workspace, corpus: Corpus, table: str, on: list[str]) -> NDArray[np.bool_]:
     """Whether a table says that something has each text."""
+    ws.require_one_run(table)
     found = [np.zeros(end - first, np.bool_) for _, first, end in corpus.shards]
     for place, (index, first, end) in enumerate(corpus.shards):
         if ws.shard(table, index).exists():

@@ -31,7 +31,7 @@ def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
 
     Args:
         threshold: Jaccard similarity from which on two conversations are duplicates, up to 1.
-        num_perm: Signature values that may be used; those not needed are not computed.
+        num_perm: Signature values that may be used.
         rows: Conversations in the corpus.
 
     Raises:

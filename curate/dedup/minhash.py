@@ -193,7 +193,7 @@ def band_keys(signatures: NDArray[np.uint32], bands: int, values: int) -> Hashes
 
 
 def shingle_sets(
-    data: Bytes, offsets: Integers, roles: Bytes, rows: Integers, wanted: Integers, tokens: Integers
+    data: Bytes, offsets: Integers, roles: Bytes, rows: Integers, wanted: Integers, tokens: Integers, width: int = 0
 ) -> tuple[Hashes, Integers]:
     """The shingles of some texts of a batch: sorted and distinct, text after text; and how many each has.
 
@@ -204,8 +204,9 @@ def shingle_sets(
         rows: Where each text begins among the messages, and the end of the last.
         wanted: The texts.
         tokens: How many tokens each of them has, as `signatures` told.
+        width: Tokens per shingle; 0 = by the length of each text.
     """
-    hashes, starts = _shingles(data, offsets, roles, rows, wanted, tokens)
+    hashes, starts = _shingles(data, offsets, roles, rows, wanted, tokens, width)
     for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         hashes[start:stop].sort()
     counts = _distinct(hashes, starts)
@@ -214,17 +215,17 @@ def shingle_sets(
 
 @compiled
 def _shingles(
-    data: Bytes, offsets: Integers, roles: Bytes, rows: Integers, wanted: Integers, tokens: Integers
+    data: Bytes, offsets: Integers, roles: Bytes, rows: Integers, wanted: Integers, tokens: Integers, fixed: int
 ) -> tuple[Hashes, Integers]:
     """The shingles of some texts, in order, repeats included; and where each begins."""
     starts = np.zeros(wanted.size + 1, np.int64)
     for i in range(wanted.size):
-        starts[i + 1] = starts[i] + shingles_of(tokens[i])
+        starts[i + 1] = starts[i] + max(tokens[i] - (fixed or width_of(tokens[i])) + 1, 0)
     hashes, ends, space = np.empty(starts[-1], np.uint64), np.empty(roles.size, np.uint64), scratch()
     held, shingles = np.empty(HELD, np.uint64), np.empty(HELD, np.uint64)
     for i in range(wanted.size):
         message, stop, at, have, digest = rows[wanted[i]], rows[wanted[i] + 1], -1, 0, np.uint64(0)
-        done, width = starts[i], width_of(tokens[i])
+        done, width = starts[i], fixed or width_of(tokens[i])
         while message < stop:
             message, at, have, digest = _fill(data, offsets, roles, message, stop, at, held, have, digest, ends, space)
             count = max(have - width + 1, 0)

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from curate.dedup.corpus import Corpus
     from curate.workspace import Workspace
 
-CRITERIA = ("class", "reward", "verified", "completeness", "length", "age")
-BETTER_IS_GREATER = ("reward", "verified", "completeness", "length")
+CRITERIA = ("exported", "class", "reward", "verified", "completeness", "length", "age")
+BETTER_IS_GREATER = ("exported", "reward", "verified", "completeness", "length")
 # The tables that criteria come from.
-TABLES = {"class": "labels", "reward": "scores", "completeness": "flags"}
+TABLES = {
+    "exported": ("flags", "contamination"),
+    "class": ("labels",),
+    "reward": ("scores",),
+    "completeness": ("flags",),
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,14 @@ class Policy:
         path: The file it came from.
         order: Criteria, the deciding one first; age decides last whether named or not.
         classes: Best first; all others come after them, alike.
+        left_out: Cleaning rules whose flag makes `export` leave a text out.
         incomplete: Cleaning rules whose flag says that something is missing.
     """
 
     path: Path
     order: tuple[str, ...]
     classes: tuple[str, ...]
+    left_out: tuple[str, ...]
     incomplete: tuple[str, ...]
 
 
@@ -49,37 +56,42 @@ def load(name: str) -> Policy:
         RuleError: There is no such file, or with every mistake in it.
     """
     path = rules.locate(name)
-    value = {"incomplete": []} | rules.read_toml(path, "keep")
-    known = {"schema", "kind", "order", "classes", "incomplete"}
+    lists = ("order", "classes", "left_out", "incomplete")
+    value = {"left_out": [], "incomplete": []} | rules.read_toml(path, "keep")
+    known = {"schema", "kind", *lists}
     mistakes = [f"unknown key `{key}`; {did_you_mean(key, known)}" for key in value if key not in known]
-    mistakes += [mistake for key in ("order", "classes", "incomplete") for mistake in _not_names(value, key)]
+    mistakes += [mistake for key in lists for mistake in _not_names(value, key)]
     if not mistakes:
         unknown = [word for word in value["order"] if word not in CRITERIA]
         mistakes += [f"`order`: unknown criterion `{word}`; {did_you_mean(word, CRITERIA)}" for word in unknown]
     if mistakes:
         count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
         raise RuleError(f"the rule file has {count}:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
-    return Policy(path, *(tuple(value[key]) for key in ("order", "classes", "incomplete")))
+    return Policy(path, *(tuple(value[key]) for key in lists))
 
 
 def tables(ws: Workspace, policy: Policy, by_reward: bool) -> list[str]:
     """The tables that a workspace has and the policy looks at."""
-    wanted = [TABLES[name] for name in policy.order if name in TABLES and (name != "reward" or by_reward)]
+    names = [name for name in policy.order if name in TABLES and (name != "reward" or by_reward)]
+    wanted = dict.fromkeys(table for name in names for table in TABLES[name])
     return [table for table in wanted if ws.shards(table)]
 
 
 def criteria(ws: Workspace, policy: Policy, corpus: Corpus, by_reward: bool) -> dict[str, NDArray[Any]]:
     """What the policy orders by, per text; criteria whose stage did not run are left out.
 
-    `class` is a place in `policy.classes` (its length = another class or none), of a conversation that of its worst
-    response; `reward` a mean, -1 where none is scored; `verified` and `completeness` 1 or 0; `length` characters;
-    `age` the place of the text.
+    `exported` is 0 for what `export` leaves out: a flag of `policy.left_out`, a benchmark item. `class` is a place in
+    `policy.classes` (its length = another class or none), of a conversation that of its worst response; `reward` a
+    mean, -1 where none is scored; `verified` and `completeness` 1 or 0; `length` characters; `age` the place of the
+    text.
     """
     have = {*tables(ws, policy, by_reward)}
     columns: dict[str, NDArray[Any]] = {"length": corpus.chars, "age": np.arange(len(corpus.keys))}
-    makers = {"class": _class, "reward": _reward, "verified": _verified, "completeness": _completeness}
+    makers = {
+        "exported": _exported, "class": _class, "reward": _reward, "verified": _verified, "completeness": _completeness
+    }  # fmt: skip
     for name in policy.order:
-        if name in makers and (name not in TABLES or TABLES[name] in have) and corpus.shards:
+        if name in makers and (name not in TABLES or have & {*TABLES[name]}) and corpus.shards:
             parts = []
             for index, first, end in corpus.shards:
                 texts = pl.DataFrame({"key": corpus.keys[first:end], "turn": corpus.turns[first:end]})
@@ -124,16 +136,33 @@ def _verified(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) ->
     return _of_texts(marks, texts, verified, pl.Int8).fill_null(0).to_numpy()
 
 
+def _exported(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) -> NDArray[Any]:
+    fit = _without_flags(ws, index, policy.left_out, texts)
+    if ws.shard("contamination", index).exists():
+        hit = ws.read("contamination", index, ["key"])["key"].unique().to_list()
+        fit &= ~texts["key"].is_in(hit).to_numpy()
+    return fit
+
+
 def _completeness(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) -> NDArray[Any]:
+    return _without_flags(ws, index, policy.incomplete, texts)
+
+
+def _without_flags(ws: Workspace, index: int, names: tuple[str, ...], texts: pl.DataFrame) -> NDArray[np.bool_]:
+    """Whether none of these rules has fired on a text: on its conversation, or of a response on another one of it."""
     if not ws.shard("flags", index).exists():
-        return np.ones(len(texts), np.int8)
+        return np.ones(len(texts), np.bool_)
     flags = ws.read("flags", index, ["key", "rules", "turns"])
-    if (texts["turn"] >= 0).any():
-        flags = flags.explode("turns", empty_as_null=False, keep_nulls=False).unnest("turns")
-        whole = ~pl.col("rule").is_in(policy.incomplete).any()
-    else:
-        whole = ~pl.col("rules").list.eval(pl.element().is_in(policy.incomplete)).list.any().any()
-    return _of_texts(flags, texts, whole, pl.Int8).fill_null(1).to_numpy()
+    fired = flags.select("key", rule="rules").explode("rule", empty_as_null=False, keep_nulls=False)
+    fired = fired.filter(pl.col("rule").is_in(names))
+    hits = flags.select("key", "turns").explode("turns", empty_as_null=False, keep_nulls=False).unnest("turns")
+    hits = hits.filter(pl.col("rule").is_in(names))
+    if (texts["turn"] < 0).all():
+        return ~texts["key"].is_in(fired["key"].unique().to_list()).to_numpy()
+    # A rule about single responses that fired on others says nothing of this one.
+    of_all = fired.join(hits, on=["key", "rule"], how="anti")["key"].unique().to_list()
+    own = texts.join(hits.select("key", "turn", hit=pl.lit(True)).unique(), on=["key", "turn"], how="left")
+    return ~(texts["key"].is_in(of_all) | own["hit"].fill_null(False)).to_numpy()
 
 
 def _of_texts(rows: pl.DataFrame, texts: pl.DataFrame, value: pl.Expr, dtype: type[pl.DataType]) -> pl.Series:

@@ -21,7 +21,7 @@ from curate.dedup import index, minhash
 from curate.dedup.corpus import load, signature_matrix
 from curate.dedup.kept import kept_rows
 from curate.dedup.kinds import EXACT, NEAR, PREFIX
-from curate.dedup.lsh import bands, bands_needed
+from curate.dedup.lsh import MOST_PERMUTATIONS, bands, bands_needed
 from curate.dedup.near import CANDIDATE_LIMIT, FEWEST_SHINGLES
 from curate.dedup.prefix import full_digests
 from curate.dedup.reference import Matches
@@ -62,25 +62,35 @@ class RedisIndex:
         except ImportError as error:
             raise MissingExtraError("redis", "redis") from error
         self.name = shown(address)
-        self._own = index.name_of(ws, options.unit).encode()
+        self._own = (index.name_of(ws) or "").encode()
         self._options = options
         self._config = {"type": "redis", "redis": _connection(address, self.name)}
         self._meta = self._storage("meta", ordered=True)
         with self._errors():
             stored = self._meta.get(b"parameters")
         ours = minhash.parameters(options.unit, options.num_perm)
-        self._parameters: dict[str, Any] = json.loads(stored[0]) if stored else ours | {"bands": None}
-        if self._parameters["bands"] is None:
-            count, values = bands(options.threshold, options.num_perm, 0)
-            # `MinHashLSH` has two bands or more.
-            self._parameters |= {"bands": max(count, 2), "values": values, "threshold": options.threshold}
-        self._check(ours)
-
-    def _check(self, ours: dict[str, object]) -> None:
+        self._parameters = self._read(stored[0]) if stored else _new_parameters(options)
         for name, value in ours.items():
             if self._parameters[name] != value:
                 what = f"the index was made with {name} {self._parameters[name]}, not {value}"
                 raise CurateError(what, where=self.name, hint="use another database: redis://HOST:PORT/DB")
+        self._check_threshold()
+
+    def _read(self, stored: bytes) -> dict[str, Any]:
+        """The parameters of an index; anything may stand there."""
+        try:
+            found = json.loads(stored)
+            count, values = int(found["bands"]), int(found["values"])
+            if not (count >= 2 and values >= 1 and count * values <= int(found["num_perm"]) <= MOST_PERMUTATIONS):
+                raise ValueError(found)
+            return {**found, "bands": count, "values": values, "threshold": float(found["threshold"])}
+        except (ValueError, TypeError, KeyError) as error:
+            raise self._strange() from error
+
+    def _strange(self) -> CurateError:
+        return CurateError("what is there is no index of curate", where=self.name, hint="use another database")
+
+    def _check_threshold(self) -> None:
         if bands_needed(self._options.threshold, self._parameters["values"]) > self._parameters["bands"]:
             what = f"the index finds texts from a similarity of {self._parameters['threshold']} on"
             hint = f"use --threshold {self._parameters['threshold']} or higher, or another database"
@@ -89,7 +99,7 @@ class RedisIndex:
     def stamp(self) -> object:
         """Changes with every write."""
         with self._errors():
-            return [self.name, *(value.decode() for value in self._meta.get(b"generation"))]
+            return [value.decode(errors="replace") for value in self._meta.get(b"generation")]
 
     def look_up(self, query: Query) -> Matches:
         """What the index has of the texts."""
@@ -101,7 +111,8 @@ class RedisIndex:
             left = np.setdiff1d(left, [row for row, _, _ in found[PREFIX]])
             candidates, limited = self._sharing_a_band(query, left)
             found[NEAR] = self._similar(query, candidates)
-        rows = [(row, kind, similarity, *there) for kind in found for row, similarity, there in found[kind]]
+        places = ((kind, *match) for kind, matches in found.items() for match in matches)
+        rows = [(row, kind, similarity, *self._place(there)) for kind, row, similarity, there in places]
         row, kind, similarity, key, turn = zip(*rows, strict=True) if rows else [()] * 5
         return Matches(
             np.array(row, np.int64),
@@ -114,13 +125,13 @@ class RedisIndex:
 
     def _equal(
         self, name: str, corpus: Corpus, rows: NDArray[np.int64], keys: Sequence[bytes]
-    ) -> list[tuple[int, float, tuple[int, int]]]:
+    ) -> list[tuple[int, float, bytes]]:
         """Rows whose key the index has, each with 1 and the first text there."""
         storage, found = self._storage(name), []
         for some in _pieces(len(rows)):
             for row, ids in zip(rows[some].tolist(), _many(storage, keys[some]), strict=True):
                 if others := sorted(filter(self._foreign, ids)):
-                    found.append((row, 1.0, _place(others[0])))
+                    found.append((row, 1.0, others[0]))
         return found
 
     def _sharing_a_band(self, query: Query, rows: NDArray[np.int64]) -> tuple[dict[int, list[bytes]], list[int]]:
@@ -143,7 +154,7 @@ class RedisIndex:
 
     def _similar(
         self, query: Query, candidates: dict[int, list[bytes]]
-    ) -> list[tuple[int, float, tuple[int, int]]]:
+    ) -> list[tuple[int, float, bytes]]:
         """Rows with their most similar candidate, where it is similar enough."""
         storage, found = self._storage("shingles", ordered=True), []
         rows = np.array(sorted(candidates), np.int64)
@@ -153,11 +164,12 @@ class RedisIndex:
                 own = sets.hashes[sets.starts[place] : sets.starts[place + 1]]
                 best = (0.0, b"")
                 for other, values in zip(candidates[row], _many(storage, candidates[row]), strict=True):
-                    theirs = np.frombuffer(values[0] if values else b"", np.uint64)
+                    stored = values[0] if values else b""
+                    theirs = np.frombuffer(stored, np.uint64, len(stored) // 8)
                     if min(len(own), len(theirs)) >= FEWEST_SHINGLES:
                         best = max(best, (minhash.jaccard(own, theirs, query.threshold), other))
                 if best[0] >= query.threshold:
-                    found.append((row, best[0], _place(best[1])))
+                    found.append((row, best[0], best[1]))
         return found
 
     def write(self, ws: Workspace) -> int:
@@ -167,8 +179,12 @@ class RedisIndex:
             How many texts of the workspace the index has now.
         """
         unit, table = self._options.unit, TABLE_OF[self._options.unit]
+        self._own = index.named(ws).encode()
         with self._errors():
-            self._set(b"parameters", json.dumps(self._parameters))
+            self._lsh()
+            self._set(b"parameters", json.dumps(self._parameters, sort_keys=True))
+            # Before and after, so that nobody who reads in between takes it for what it was or will be.
+            self._set(b"generation", uuid4().hex)
             inside = {bytes(member) for member in self._storage("members").get(self._own)}
             for number in ws.shards(table):
                 with TemporaryFile(dir=ws.path) as band_file:
@@ -207,7 +223,8 @@ class RedisIndex:
     def _remove(self, corpus: Corpus, rows: NDArray[np.int64], ids: list[bytes]) -> None:
         lsh, storages = self._lsh(), {name: self._storage(name, ordered=name == "shingles") for name in _BESIDE}
         for row in rows.tolist():
-            lsh.remove(ids[row])
+            if ids[row] in lsh:
+                lsh.remove(ids[row])
             storages["shingles"].remove(ids[row])
             for name, key in _found_by(corpus, row):
                 storages[name].remove_val(key, ids[row])
@@ -232,14 +249,25 @@ class RedisIndex:
         return f"curate:{self._options.unit}:{name}:".encode()
 
     def _set(self, key: bytes, value: str) -> None:
-        self._meta.remove(key)
-        self._meta.insert(key, value)
+        if self._meta.get(key) != [value.encode()]:
+            self._meta.remove(key)
+            self._meta.insert(key, value)
 
     def _id(self, corpus: Corpus, row: int) -> bytes:
         return b"%s:%d:%d" % (self._own, corpus.keys[row], corpus.turns[row])
 
     def _foreign(self, identity: bytes) -> bool:
-        return not identity.startswith(self._own)
+        return not self._own or not identity.startswith(self._own + b":")
+
+    def _place(self, identity: bytes) -> tuple[int, int]:
+        """Conversation and response of a text of the index."""
+        try:
+            _, key, turn = identity.split(b":")
+            if not (0 <= int(key) < 1 << 64 and -1 <= int(turn) < 1 << 31):
+                raise ValueError(identity)
+            return int(key), int(turn)
+        except ValueError as error:
+            raise self._strange() from error
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -256,12 +284,27 @@ class RedisIndex:
 _BESIDE = ("hashes", "ends", "shingles", "members")
 
 
+def _new_parameters(options: Options) -> dict[str, Any]:
+    """Those of an index that is yet to be made. `MinHashLSH` has two bands or more."""
+    count, values = bands(options.threshold, options.num_perm, 0)
+    if count == 1:
+        count, values = 2, min(values, options.num_perm // 2)
+    if values < 1:
+        hint = "give at least 2"
+        raise CurateError(f"{options.num_perm} permutation makes no index in Redis", where="--num-perm", hint=hint)
+    made = {"bands": count, "values": values, "threshold": options.threshold}
+    return minhash.parameters(options.unit, options.num_perm) | made
+
+
 def _connection(address: str, name: str) -> dict[str, Any]:
     """The arguments of `redis.Redis` for an address."""
     from redis.connection import parse_url
 
+    scheme, _, rest = address.partition("://")
+    if "/" in rest.rpartition("@")[0]:
+        raise CurateError("a `/` in a password is written %2F in an address", where=name)
     try:
-        arguments: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
+        arguments: dict[str, Any] = dict(parse_url(f"{scheme.lower()}://{rest}"))  # type: ignore[no-untyped-call]
     except ValueError as error:
         raise CurateError("this is no address of a Redis server", where=name, hint="redis://HOST:PORT/DB") from error
     if arguments.pop("connection_class", None):
@@ -289,11 +332,6 @@ def _found_by(corpus: Corpus, row: int) -> list[tuple[str, bytes]]:
     """The storages and keys under which a text is found: its hash, and what it begins with."""
     inner = corpus.ends[corpus.starts[row] : max(corpus.starts[row + 1] - 1, corpus.starts[row])]
     return [("hashes", corpus.hashes[row].tobytes()), *(("ends", digest) for digest in _bytes(inner))]
-
-
-def _place(identity: bytes) -> tuple[int, int]:
-    _, key, turn = identity.split(b":")
-    return int(key), int(turn)
 
 
 def _signatures(

@@ -200,12 +200,14 @@ def _sharing_a_band(
     corpus: Corpus, rows: NDArray[np.int64], other: Corpus, others: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of a text and another set's that share a band, ascending; and texts with more than are compared."""
-    pairs = np.empty((0, 3), np.int64)
+    pairs, crowded = np.empty((0, 3), np.int64), np.zeros(len(rows), np.bool_)
     for own_keys, other_keys in zip(corpus.band_keys(), other.band_keys(), strict=True):
         own_keys, other_keys = own_keys[rows], other_keys[others]
         order = np.argsort(other_keys)
         low = np.searchsorted(other_keys[order], own_keys)
-        sizes = np.minimum(np.searchsorted(other_keys[order], own_keys, side="right") - low, CANDIDATE_LIMIT)
+        all_sizes = np.searchsorted(other_keys[order], own_keys, side="right") - low
+        sizes = np.minimum(all_sizes, CANDIDATE_LIMIT)
+        crowded |= all_sizes > CANDIDATE_LIMIT
         places = np.repeat(low - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         found = np.c_[np.repeat(rows, sizes), others[order[places]], np.ones(len(places), np.int64)]
         pairs = np.concatenate([pairs, found])
@@ -217,7 +219,8 @@ def _sharing_a_band(
     starts = np.flatnonzero(np.r_[True, pairs[1:, 0] != pairs[:-1, 0]]) if len(pairs) else np.empty(0, np.int64)
     sizes = np.diff(np.r_[starts, len(pairs)])
     place = np.arange(len(pairs)) - np.repeat(starts, sizes)
-    return pairs[place < CANDIDATE_LIMIT, :2], pairs[starts[sizes > CANDIDATE_LIMIT], 0]
+    limited = np.union1d(rows[crowded], pairs[starts[sizes > CANDIDATE_LIMIT], 0])
+    return pairs[place < CANDIDATE_LIMIT, :2], limited
 
 
 def _summed(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

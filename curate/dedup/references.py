@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -40,13 +39,13 @@ def open_all(ws: Workspace, options: Options) -> list[Reference]:
 
 
 def _open(name: str, ws: Workspace, options: Options) -> Reference:
-    if _is_redis(name):
+    if is_redis(name):
         from curate.dedup.redis_index import RedisIndex
 
         return RedisIndex(name, ws, options)
-    if not Path(name).exists():
+    if is_address(name) or not Path(name).exists():
         hint = "give a workspace, a folder that `curate dedup --index` wrote, or redis://HOST:PORT/DB"
-        raise CurateError("there is nothing to compare with", where=name, hint=hint)
+        raise CurateError("there is nothing to compare with", where=shown(name), hint=hint)
     if index.is_index(Path(name)):
         return FolderReference(name, index.parts(Path(name), ws, options))
     return WorkspaceReference(name, ws, options)
@@ -58,26 +57,33 @@ def writer(name: str, ws: Workspace, options: Options) -> Callable[[Workspace], 
     Raises:
         CurateError: The place is no index and has other files, or Redis does not answer.
     """
-    if _is_redis(name):
+    if is_redis(name):
         from curate.dedup.redis_index import RedisIndex
 
         return RedisIndex(name, ws, options).write
     folder = Path(name)
+    if is_address(name):
+        raise CurateError("this is no place for an index", where=shown(name), hint="a folder, or redis://HOST:PORT/DB")
     if folder.exists() and not (folder.is_dir() and (index.is_index(folder) or not any(folder.iterdir()))):
         raise CurateError("this is no index, and not empty", where=name, hint="give a new folder to --index")
+    index.parts(folder, ws, options)
     return lambda deduplicated: index.write(folder, deduplicated, options)
 
 
 def shown(name: str) -> str:
-    """A name without a password."""
-    if not _is_redis(name):
-        return name
-    parts = urlsplit(name)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+    """A name without a password: of an address what follows the last `@`."""
+    scheme, mark, rest = name.partition("://")
+    return f"{scheme.lower()}://{rest.rpartition('@')[2]}" if mark else name
 
 
-def _is_redis(name: str) -> bool:
-    return name.startswith(("redis://", "rediss://"))
+def is_address(name: str) -> bool:
+    """Whether this is no path."""
+    return "://" in name
+
+
+def is_redis(name: str) -> bool:
+    """Whether this is the address of a Redis server."""
+    return name.lower().startswith(("redis://", "rediss://"))
 
 
 class WorkspaceReference:
@@ -101,6 +107,7 @@ class WorkspaceReference:
         if not self._ws.has(self._table):
             raise WorkspaceError("the other workspace has no signatures", where=name, hint=hint)
         for number in self._ws.shards(self._table):
+            self._ws.require_current(self._table, number)
             check(self._ws.stamp(self._table, number), options, self._ws.shard(self._table, number), hint)
 
     def stamp(self) -> object:

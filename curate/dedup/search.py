@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curate.dedup import DedupResult, near, policy, prefix, verdicts
+from curate.dedup import DedupResult, by_hand, near, policy, prefix, verdicts
 from curate.dedup.buckets import buckets
 from curate.dedup.corpus import load
 from curate.dedup.exact import keepers
@@ -45,7 +45,6 @@ def search(
     options: Options,
     keep: Policy,
     others: Sequence[Reference],
-    restored: NDArray[np.uint64],
     embedder: Embedder | None,
     shelf: Shelf,
     talk: Talk,
@@ -57,7 +56,6 @@ def search(
         options: What a duplicate is.
         keep: Which copy stays.
         others: Other sets, whose copies always stay.
-        restored: Conversations that may not be removed.
         embedder: Tells which texts mean the same; None = nobody asked.
         shelf: Texts that were read already.
         talk: Where progress is shown.
@@ -73,7 +71,7 @@ def search(
         order = order[np.argsort(out[order], kind="stable")]
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        stays = np.isin(corpus.keys, restored) & (options.unit != "responses")
+        stays = by_hand.rows(ws, corpus)
         gone = int(out.sum())
         out |= corpus.tokens < FEWEST_TOKENS[options.unit]
         keeper = keepers(corpus.hashes, rank)
@@ -121,7 +119,7 @@ def search(
 
 def _shingles(corpus: Corpus) -> NDArray[np.int64]:
     """Shingles of each text, repeats included."""
-    widths = np.where(corpus.tokens >= SHORT, WIDTH, SHORT_WIDTH)
+    widths = np.where(corpus.tokens >= SHORT, WIDTH, SHORT_WIDTH)  # as `minhash.width_of` has it for one text
     shingles: NDArray[np.int64] = np.maximum(corpus.tokens - widths + 1, 0)
     return shingles
 

@@ -35,6 +35,14 @@ class ShingleSets:
     starts: NDArray[np.int64]
     map: mmap.mmap | None
 
+    @staticmethod
+    def of(file: IO[bytes], sizes: NDArray[np.int64]) -> ShingleSets:
+        """The sets that were written to a file: `sizes` is 0, then the size of each."""
+        file.flush()
+        starts = np.cumsum(sizes)
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if starts[-1] else None
+        return ShingleSets(np.frombuffer(memory or b"", np.uint64), starts, memory)
+
     def forget(self) -> None:
         """Let the pages that were read so far leave our memory; they stay in the system's cache."""
         if self.map is not None:
@@ -103,12 +111,9 @@ def read_again(
         sizes.append(counts)
         digests.append(found)
         advance(len(counts))
-    file.flush()
-    set_starts = np.cumsum(np.concatenate(sizes))
-    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if set_starts[-1] else None
     in_place = np.empty(len(order), np.uint64)
     in_place[order] = np.concatenate(digests)
-    return ShingleSets(np.frombuffer(memory or b"", np.uint64), set_starts, memory), in_place
+    return ShingleSets.of(file, np.concatenate(sizes)), in_place
 
 
 def _batches_with(

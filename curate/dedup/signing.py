@@ -45,7 +45,7 @@ def sign(ws: Workspace, unit: str, num_perm: int, shelf: Shelf, advance: Callabl
             batch["key"].take(pa.array(some.owners)),
             pa.array(some.turns, mask=some.turns < 0),
             batch["content_hash"] if unit == "conversation" else pa.array(_hashes(some)),
-            pa.array(some.characters()),
+            pa.array((texts(batch["messages"]) if unit == "prompts" else some).characters()),
             pa.array(tokens),
             pa.ListArray.from_arrays(pa.array((some.rows - some.rows[0]).astype(np.int32)), _within(ends, some)),
             _rows_of_bytes(values),

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 # What one text is: all of a conversation, its prompts together, or one response.
 UNITS = ("conversation", "prompts", "responses")
 BATCH_ROWS = 256
-SHELF_BYTES = 256<<20
+SHELF_BYTES = 128 << 20
 
 
 def check_unit(unit: str) -> None:
@@ -92,7 +92,10 @@ class Shelf:
         size = 0
         for batch in read:
             size += batch.nbytes
-            kept = [*kept, batch] if size <= self._room else []
+            if size <= self._room:
+                kept.append(batch)
+            else:
+                kept.clear()
             yield batch
         if size <= self._room:
             self._shards[index], self._room = kept, self._room - size

@@ -212,14 +212,32 @@ def _decided(
 ) -> Iterator[pl.DataFrame]:
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
+    dropped = []
     with talk.progress("export", len(shards), "shards") as advance:
         for index in shards:
             mixed = mix_shard(ws, index, policy)
             if encoder:
                 mixed = encoder.encode(mixed)
             tally.add(mixed)
+            dropped.append(mixed.conversations.drop_nulls("dropped"))
             yield mixed.rows
             advance(1)
+    if "duplicates" in policy.tables and (count := _without_keeper(ws, dropped)):
+        talk.warn(
+            f"{count:,} conversations are left out as duplicates of ones that are left out, too; run `curate dedup` "
+            "again: of copies it keeps one that has none of the flags in `left_out` of keep.toml, and no benchmark item"
+        )
+
+
+def _without_keeper(ws: Workspace, dropped: list[pl.DataFrame]) -> int:
+    """Conversations that are left out for nothing but one that is left out itself."""
+    import polars as pl
+
+    reasons = pl.concat(dropped)
+    copies = reasons.filter(pl.col("dropped") == "duplicate").select("key").lazy()
+    others = reasons.filter(pl.col("dropped") != "duplicate").select(removed_by="key").lazy()
+    found = ws.scan("duplicates").filter(pl.col("against").is_null()).join(copies, on="key", how="semi")
+    return int(found.join(others, on="removed_by", how="semi").select(pl.len()).collect().item())
 
 
 def _shards(ws: Workspace, table: str) -> list[Any]:

@@ -130,6 +130,8 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
             if table != "scores":
                 raise WorkspaceError(lack, where=workspace.path, hint="run its stage again: it makes the missing ones")
             talk.warn(f"{lack}: responses of the others have no reward")
+        if table in ("duplicates", "repeats"):
+            workspace.require_one_run(table)
         found.append(table)
     return tuple(found)
 

@@ -78,3 +78,31 @@ def test_export_takes_it(family, tmp_path, workspace, words):
     assert curate.export(ws.path, tmp_path / "one", quiet=True).exported == 1
     restore(ws.path, [1], quiet=True)
     assert curate.export(ws.path, tmp_path / "two", quiet=True).exported == 2
+
+
+def test_a_response_is_taken_back_by_its_turn(workspace, words):
+    ws = workspace([[("user", words(i, 60)), ("assistant", words(9, 120))] for i in range(3)])
+    dedup(ws.path, quiet=True)
+    assert dedup(ws.path, unit="responses", quiet=True).kept == 1
+    result = restore(ws.path, [(1, 1)], quiet=True)
+    assert (result.unit, result.kept, result.restored) == ("responses", 2, 1)
+    assert ws.scan("repeats").collect()["key"].to_list() == [2]
+    assert restore(ws.path, again=[(1, 1)], quiet=True).kept == 1
+    with pytest.raises(CurateError, match="message 0 of conversation 1 is no response"):
+        restore(ws.path, [(1, 0)], quiet=True)
+    with pytest.raises(CurateError, match="one kind at a time"):
+        restore(ws.path, [1, (1, 1)], quiet=True)
+
+
+def test_when_another_set_is_gone_nothing_changes_until_it_is_named(workspace, words):
+    old = workspace([[("user", words(1, 60))]], name="old")
+    dedup(old.path, quiet=True)
+    ws = workspace([[("user", words(1, 60))], [("user", words(2, 60))]])
+    dedup(ws.path, against=[old.path], quiet=True)
+    moved = old.path.with_name("moved")
+    old.path.rename(moved)
+    with pytest.raises(CurateError, match="nothing to compare with"):
+        restore(ws.path, [0], quiet=True)
+    assert not ws.shards("restored")
+    restore(ws.path, [0], against=[moved], quiet=True)
+    assert kept(ws) == [0, 1]

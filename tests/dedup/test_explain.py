@@ -57,6 +57,14 @@ def test_a_beginning_is_wholly_contained(workspace, words):
     assert "it is the beginning of conversation 1" in lines(found)[0]
 
 
+def test_a_short_beginning_of_a_long_one_is_wholly_contained_too(workspace, words):
+    dialogue = [(("user", "assistant")[i % 2], words(i, 12)) for i in range(6)]
+    ws = workspace([dialogue[:2], dialogue])
+    dedup(ws.path, quiet=True)
+    found = explain_duplicate(ws.path, 0)
+    assert (found.kind, found.containment) == ("prefix", 1.0)
+
+
 def test_a_response_is_asked_about_by_its_turn(workspace, words):
     rows = [[("user", words(i, 60)), ("assistant", words(9, 120))] for i in range(2)]
     ws = workspace(rows)

@@ -29,8 +29,84 @@ def policy(tmp_path, text):
 
 def test_the_shipped_policy_is_valid():
     shipped = load("keep.toml")
-    assert shipped.order == ("class", "reward", "verified", "completeness", "length", "age")
+    assert shipped.order == ("exported", "class", "reward", "verified", "completeness", "length", "age")
     assert shipped.classes[:2] == ("human", "gpt-4")
+
+
+def test_what_export_leaves_out_is_what_the_cleaning_rules_say():
+    from curate import rules
+
+    cleaning = rules.load("clean.toml", "clean")
+    verdicts = {rule.name: rule.verdict for rule in cleaning.rules}
+    assert {*load("keep.toml").left_out} == {name for name, verdict in verdicts.items() if verdict != "keep"}
+
+
+def flag(ws, flags):
+    """Flags on conversations, {key: [rule]}, or on responses, {(key, turn): [rule]}."""
+    import pyarrow as pa
+
+    from curate.schema import TABLES
+
+    for shard in ws.shards("conversations"):
+        rows = []
+        for key in ws.read("conversations", shard, ["key"])["key"].to_list():
+            turns = [{"turn": name[1], "rule": rule} for name, rules in flags.items() if isinstance(name, tuple)
+                     and name[0] == key for rule in rules]
+            fired = [*flags.get(key, []), *dict.fromkeys(turn["rule"] for turn in turns)]
+            rows.append({"key": key, "rules": fired, "unknown": [], "turns": turns, "redact": []})
+        ws.write("flags", shard, pa.Table.from_pylist(rows, TABLES["flags"].arrow), {"fingerprint": str(flags)})
+
+
+@pytest.mark.parametrize("rule", ["too_short", "secret", "marked_toxic"])
+def test_the_copy_that_export_takes_stays(twins, write, rule, tmp_path):
+    import curate
+
+    write(twins, "labels", "class", {0: ["gpt-3.5"], 1: ["gpt-3.5"], 2: ["gpt-4"]})
+    flag(twins, {2: [rule]})
+    dedup(twins.path, quiet=True)
+    assert kept(twins) == [1]
+    assert curate.export(twins.path, tmp_path / "out", quiet=True).exported == 1
+
+
+def test_a_repeated_response_stays_where_export_takes_it(workspace, words, tmp_path):
+    import curate
+
+    long = words(10, 100)
+    rows = [[("user", words(11 + i, 60)), ("assistant", long)] for i in range(3)]
+    ws = workspace(rows, shard_rows=9)
+    flag(ws, {0: ["marked_toxic"], (1, 1): ["loop"]})
+    dedup(ws.path, quiet=True)
+    dedup(ws.path, unit="responses", quiet=True)
+    assert ws.scan("repeats").select("key", "repeats").collect().rows() == [(0, 2), (1, 2)]
+    assert curate.export(ws.path, tmp_path / "out", quiet=True).responses == 1
+
+
+def test_a_flag_on_another_response_says_nothing_of_this_one(workspace, words):
+    long = words(10, 100)
+    rows = [[("user", words(11, 60)), ("assistant", "short"), ("user", "and"), ("assistant", long)]]
+    ws = workspace([*rows, [("user", words(12, 60)), ("assistant", long)]], shard_rows=9)
+    flag(ws, {(0, 1): ["loop"]})
+    dedup(ws.path, quiet=True)
+    dedup(ws.path, unit="responses", quiet=True)
+    assert ws.scan("repeats").select("key", "repeats").collect().rows() == [(1, 0)]
+
+
+def test_the_clean_beginning_stays_when_the_longer_one_holds_a_benchmark_item(workspace, words, tmp_path, capsys):
+    import json
+
+    import curate
+
+    item = words(77, 40)
+    short = [("user", words(1, 30)), ("assistant", words(2, 100))]
+    ws = workspace([short, [*short, ("user", item), ("assistant", words(3, 20))]])
+    (tmp_path / "list.jsonl").write_text(json.dumps({"question": item}))
+    dedup(ws.path, quiet=True)
+    curate.decontaminate(ws.path, [str(tmp_path / "list.jsonl")], quiet=True)
+    with pytest.raises(curate.CurateError, match="nothing is left"):
+        curate.export(ws.path, tmp_path / "out", quiet=True)
+    assert "1 conversations are left out as duplicates of ones that are left out" in capsys.readouterr().err
+    dedup(ws.path, quiet=True)
+    assert curate.export(ws.path, tmp_path / "out", quiet=True).exported == 1
 
 
 def test_without_labels_the_longest_stays(twins):

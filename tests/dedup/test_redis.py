@@ -148,6 +148,61 @@ def test_an_empty_index_has_nothing(new, address):
     assert dedup(new.path, against=[address], quiet=True).against == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        *(("meta", "parameters", value) for value in ("no json", "[]", "{}", '{"bands": "x"}', '{"bands": 1e9}')),
+        ("hashes", None, "garbage"),
+        ("hashes", None, f"x:{1 << 70}:0"),
+    ],
+)
+def test_an_index_with_something_else_in_it_is_told(old, new, address, server, kind, key, value):
+    import redis
+
+    client = redis.Redis.from_url(address)
+    dedup(old.path, index=address, quiet=True)
+    if key:
+        client.delete(f"curate:conversation:{kind}:{key}")
+        client.rpush(f"curate:conversation:{kind}:{key}", value)
+    else:
+        for name in client.scan_iter(f"curate:conversation:{kind}:*", count=1000):
+            if client.type(name) == b"set":
+                client.delete(name)
+                client.sadd(name, value)
+    with pytest.raises(CurateError, match="no index of curate"):
+        dedup(new.path, against=[address], quiet=True)
+
+
+def test_entries_that_were_lost_do_not_stop_a_writer(old, address):
+    import redis
+
+    dedup(old.path, index=address, quiet=True)
+    client = redis.Redis.from_url(address)
+    client.delete("curate:conversation:lsh:_keys")
+    restore(old.path, quiet=True)
+    dedup(old.path, threshold=1.0, quiet=True)
+    assert dedup(old.path, index=address, quiet=True).kept == 3
+
+
+def test_few_permutations_make_an_index_too(old, new, address):
+    dedup(old.path, num_perm=5, threshold=1.0, index=address, quiet=True)
+    assert dedup(new.path, num_perm=5, threshold=1.0, against=[address], quiet=True).against == 2
+    with pytest.raises(CurateError, match="makes no index"):
+        dedup(old.path, num_perm=1, threshold=1.0, index=f"{address[:-1]}2", quiet=True)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["redis://u:12/secret@localhost/0", "redis://:se/cret@localhost", "REDIS://:secret@localhost:1", "redis://h:abc",
+     "foo://:secret@host"],
+)
+def test_a_password_shows_in_no_message_about_an_address(new, place, capfd):
+    with pytest.raises(CurateError) as error:
+        dedup(new.path, against=[place], quiet=True)
+    shown = f"{error.value.what} {error.value.where} {error.value.hint}"
+    assert not any(word in shown for word in ("secret", "se/cret", "cret@"))
+
+
 @pytest.mark.parametrize("place", ["redis://127.0.0.1:1/0", "redis://:wrong@{server}/0"])
 def test_a_server_that_does_not_answer_is_told(new, server, place):
     with pytest.raises(CurateError, match="Redis") as error:

@@ -179,3 +179,74 @@ def test_found_elsewhere_is_what_one_workspace_of_both_would_find(
     assert {*found["key"]} == {key for key, similarity in expected.items() if similarity >= 0.7}
     for key, similarity in found.select("key", "similarity").iter_rows():
         assert similarity == pytest.approx(expected[key])
+
+
+def test_a_workspace_that_moved_does_not_meet_itself_in_the_index(workspace, words, tmp_path):
+    ws = workspace([[("user", words(i, 60))] for i in range(3)])
+    index = tmp_path / "index"
+    dedup(ws.path, index=index, quiet=True)
+    moved = ws.path.rename(ws.path.with_name("moved"))
+    assert dedup(moved, against=[index], index=index, quiet=True).kept == 3
+    assert len(list(index.iterdir())) == 1
+
+
+def test_an_index_of_another_kind_is_not_written_to(workspace, words, old, tmp_path):
+    dedup(old.path, index=tmp_path / "index", quiet=True)
+    before = sorted(path.name for path in (tmp_path / "index").iterdir())
+    ws = workspace(rows(words))
+    with pytest.raises(CurateError, match="num_perm 128, not 256"):
+        dedup(ws.path, num_perm=256, index=tmp_path / "index", quiet=True)
+    assert sorted(path.name for path in (tmp_path / "index").iterdir()) == before
+    assert not ws.shards("duplicates")
+
+
+@pytest.mark.parametrize("stamp", ["[]", '"x"', "{}"])
+def test_a_file_that_is_no_part_of_an_index_is_told(workspace, words, tmp_path, stamp):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "index").mkdir()
+    table = pa.table({"a": [1]}).replace_schema_metadata({"curate": stamp})
+    pq.write_table(table, tmp_path / "index" / "x.index.parquet")
+    with pytest.raises(CurateError, match="no part of an index"):
+        dedup(workspace(rows(words)).path, against=[tmp_path / "index"], quiet=True)
+
+
+def test_signatures_of_texts_that_changed_since_are_refused(workspace, words, old):
+    workspace([[("user", words(50 + i, 80))] for i in range(3)], name="old", shard_rows=2)
+    with pytest.raises(WorkspaceError, match="`signatures` was made from other conversations"):
+        dedup(workspace(rows(words)).path, against=[old.path], quiet=True)
+
+
+def test_another_name_of_the_same_set_is_written_down(workspace, words, old):
+    ws = workspace(rows(words))
+    dedup(ws.path, against=[old.path], quiet=True)
+    copy = shutil.copytree(old.path, old.path.with_name("copy"))
+    dedup(ws.path, against=[copy], quiet=True)
+    assert gone(ws)[1][0] == str(copy)
+
+
+def test_an_interrupted_run_is_not_believed(workspace, words, monkeypatch, tmp_path):
+    import curate
+    from curate.workspace import Workspace
+
+    ws = workspace([[("user", words(i % 2, 60)), ("assistant", "x")] for i in range(6)])
+    dedup(ws.path, quiet=True)
+    write = Workspace.write
+
+    def failing(self, table, index, *rest):
+        if table == "duplicates" and index:
+            raise KeyboardInterrupt
+        return write(self, table, index, *rest)
+
+    monkeypatch.setattr(Workspace, "write", failing)
+    with pytest.raises(KeyboardInterrupt):
+        dedup(ws.path, threshold=0.9, quiet=True)
+    monkeypatch.undo()
+    with pytest.raises(WorkspaceError, match="`curate dedup` was interrupted"):
+        curate.export(ws.path, tmp_path / "out", quiet=True)
+    other = workspace([[("user", words(9, 60))]], name="other")
+    with pytest.raises(WorkspaceError, match="was interrupted"):
+        dedup(other.path, against=[ws.path], quiet=True)
+    dedup(ws.path, threshold=0.9, quiet=True)
+    assert curate.export(ws.path, tmp_path / "out", quiet=True).exported == 2
