@@ -223,7 +223,6 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     from curate.dedup import semantic as meaning
     from curate.dedup.search import search
     from curate.dedup.signing import TABLE_OF, sign
-    from curate.dedup.texts import Shelf
     from curate.embedding import DEFAULT, Embedder
 
     stage = "dedup" if options.unit != "responses" else "dedup_responses"
@@ -233,8 +232,7 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     embedder = Embedder(options.embedder or DEFAULT) if options.semantic != "off" else None
     total = ws.rows("conversations")
     with talk.progress("signatures", total, "conversations") as advance:
-        shelf = Shelf()
-        sign(ws, options.unit, options.num_perm, shelf, advance)
+        sign(ws, options.unit, options.num_perm, advance)
     more: list[object] = [[other.name, other.stamp()] for other in others]
     more += [options.semantic, options.cosine, embedder.id, meaning.VERSION] if embedder else []
     wanted = _fingerprint(ws, keep, options, TABLE_OF[options.unit], more, talk)
@@ -244,7 +242,7 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     ):
         talk.say("duplicates: nothing has changed")
         return DedupResult(**entry["counts"])
-    result, verdicts, corpus = search(ws, options, keep, others, embedder, shelf, talk)
+    result, verdicts, corpus = search(ws, options, keep, others, embedder, talk)
     rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
     for index, first, end in corpus.shards:
         ws.write(table, index, rows(first, end), {"fingerprint": wanted, "run": wanted, **_basis(ws, table, index)})

@@ -137,32 +137,45 @@ def _verified(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) ->
 
 
 def _exported(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) -> NDArray[Any]:
-    fit = _without_flags(ws, index, policy.left_out, texts)
+    """Not what a conversation is dropped for, not a response that is masked, and not a conversation of nothing else."""
+    out: list[int] = []
+    masked = pl.DataFrame(schema={"key": pl.UInt64, "turn": pl.Int32})
     if ws.shard("contamination", index).exists():
-        hit = ws.read("contamination", index, ["key"])["key"].unique().to_list()
-        fit &= ~texts["key"].is_in(hit).to_numpy()
-    return fit
+        out += ws.read("contamination", index, ["key"])["key"].to_list()
+    if ws.shard("flags", index).exists():
+        fired, masked = _fired(ws, index, policy.left_out)
+        out += fired["key"].to_list()
+        role = pl.element().struct.field("role") == "assistant"
+        roles = ws.read("conversations", index, ["key", "messages.list.element.role"])
+        counts = roles.select("key", responses=pl.col("messages").list.eval(role).list.sum())
+        counts = counts.join(masked.group_by("key").agg(masked=pl.len()), on="key")
+        out += counts.filter(pl.col("masked") >= pl.col("responses"))["key"].to_list()
+    of_all, own = texts["key"].is_in(list(set(out))), _among(texts, masked)
+    return ~(of_all | own).to_numpy()
 
 
 def _completeness(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) -> NDArray[Any]:
-    return _without_flags(ws, index, policy.incomplete, texts)
-
-
-def _without_flags(ws: Workspace, index: int, names: tuple[str, ...], texts: pl.DataFrame) -> NDArray[np.bool_]:
-    """Whether none of these rules has fired on a text: on its conversation, or of a response on another one of it."""
     if not ws.shard("flags", index).exists():
         return np.ones(len(texts), np.bool_)
+    fired, hit = _fired(ws, index, policy.incomplete)
+    whole = (texts["turn"] < 0).all()
+    keys = [*fired["key"], *hit["key"]] if whole else fired["key"].to_list()
+    return ~(texts["key"].is_in(list(set(keys))) | _among(texts, hit)).to_numpy()
+
+
+def _fired(ws: Workspace, index: int, names: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Conversations on which some of these rules fired as a whole, and messages on which one did."""
     flags = ws.read("flags", index, ["key", "rules", "turns"])
     fired = flags.select("key", rule="rules").explode("rule", empty_as_null=False, keep_nulls=False)
-    fired = fired.filter(pl.col("rule").is_in(names))
     hits = flags.select("key", "turns").explode("turns", empty_as_null=False, keep_nulls=False).unnest("turns")
-    hits = hits.filter(pl.col("rule").is_in(names))
-    if (texts["turn"] < 0).all():
-        return ~texts["key"].is_in(fired["key"].unique().to_list()).to_numpy()
-    # A rule about single responses that fired on others says nothing of this one.
-    of_all = fired.join(hits, on=["key", "rule"], how="anti")["key"].unique().to_list()
-    own = texts.join(hits.select("key", "turn", hit=pl.lit(True)).unique(), on=["key", "turn"], how="left")
-    return ~(texts["key"].is_in(of_all) | own["hit"].fill_null(False)).to_numpy()
+    fired, hits = (rows.filter(pl.col("rule").is_in(names)) for rows in (fired, hits))
+    return fired.join(hits, on=["key", "rule"], how="anti"), hits.select("key", "turn").unique()
+
+
+def _among(texts: pl.DataFrame, messages: pl.DataFrame) -> pl.Series:
+    """Whether each text is one of these messages."""
+    marked = messages.with_columns(found=pl.lit(True))
+    return texts.join(marked, on=["key", "turn"], how="left", maintain_order="left")["found"].fill_null(False)
 
 
 def _of_texts(rows: pl.DataFrame, texts: pl.DataFrame, value: pl.Expr, dtype: type[pl.DataType]) -> pl.Series:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from curate.dedup.corpus import Corpus
     from curate.dedup.policy import Policy
     from curate.dedup.reference import Reference
-    from curate.dedup.texts import Shelf
     from curate.dedup.verdicts import Verdicts
     from curate.embedding import Embedder
     from curate.workspace import Workspace
@@ -46,7 +45,6 @@ def search(
     keep: Policy,
     others: Sequence[Reference],
     embedder: Embedder | None,
-    shelf: Shelf,
     talk: Talk,
 ) -> tuple[DedupResult, Verdicts, Corpus]:
     """Decide about every text.
@@ -57,7 +55,6 @@ def search(
         keep: Which copy stays.
         others: Other sets, whose copies always stay.
         embedder: Tells which texts mean the same; None = nobody asked.
-        shelf: Texts that were read already.
         talk: Where progress is shown.
     """
     table = TABLE_OF[options.unit]
@@ -88,7 +85,7 @@ def search(
         begun = prefix.starting_with(corpus, rows, corpus, rows)
         places = Places(begun.long, corpus.tokens[begun.short])
         with talk.progress("comparing", 2 * len(shared.rows), "texts") as advance:
-            sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, shelf, advance)
+            sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
             found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
         decided = verdicts.decide(corpus, keeper, found, elsewhere)
     said = Meaning()

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from curate.dedup import minhash
-from curate.dedup.texts import Shelf, batches, in_order, texts
+from curate.dedup.texts import batches, in_order, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,6 @@ def read_again(
     corpus: Corpus,
     rows: NDArray[np.int64],
     places: Places = NOWHERE,
-    shelf: Shelf | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[ShingleSets, NDArray[np.uint64]]:
     """The shingle sets of some texts, and the digests of the beginnings of some.
@@ -84,7 +83,6 @@ def read_again(
         corpus: What pass one remembers.
         rows: The texts whose sets are wanted, ascending.
         places: Where digests are wanted.
-        shelf: Texts that were read already.
         advance: Told the number of sets that are made.
 
     Returns:
@@ -105,8 +103,7 @@ def read_again(
 
     sizes: list[NDArray[Any]] = [np.zeros(1, np.int64)]
     digests: list[NDArray[Any]] = [np.empty(0, np.uint64)]
-    work = _batches_with(ws, corpus, np.union1d(rows, digested), shelf or Shelf(0))
-    for hashes, counts, found in in_order(read, work):
+    for hashes, counts, found in in_order(read, _batches_with(ws, corpus, np.union1d(rows, digested))):
         file.write(hashes.data)
         sizes.append(counts)
         digests.append(found)
@@ -117,14 +114,14 @@ def read_again(
 
 
 def _batches_with(
-    ws: Workspace, corpus: Corpus, rows: NDArray[np.int64], shelf: Shelf
+    ws: Workspace, corpus: Corpus, rows: NDArray[np.int64]
 ) -> Iterator[tuple[pa.RecordBatch, int, int]]:
     """Batches of conversations that have some of the texts; the first text of each, and the one after its last."""
     for index, first, end in corpus.shards:
         if not len(_between(rows, first, end)):
             continue
         keys = corpus.keys[first:end]
-        for batch in shelf.take(index) or batches(ws, index, ("key",)):
+        for batch in batches(ws, index, ("key",)):
             own = batch["key"].to_numpy()
             begin, stop = first + np.searchsorted(keys, own[0]), first + np.searchsorted(keys, own[-1], side="right")
             if len(_between(rows, begin, stop)):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup import minhash
-from curate.dedup.texts import Shelf, Texts, batches, in_order, texts
+from curate.dedup.texts import Texts, batches, in_order, texts
 from curate.schema import TABLES
 
 if TYPE_CHECKING:
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 TABLE_OF = {"conversation": "signatures", "prompts": "prompt_signatures", "responses": "response_signatures"}
 
 
-def sign(ws: Workspace, unit: str, num_perm: int, shelf: Shelf, advance: Callable[[int], None]) -> list[int]:
+def sign(ws: Workspace, unit: str, num_perm: int, advance: Callable[[int], None]) -> list[int]:
     """Fill the signatures of a unit, where they are missing or made of something else.
 
     Args:
         ws: The workspace.
         unit: One of `texts.UNITS`.
         num_perm: Values per signature.
-        shelf: Takes what was read.
         advance: Told the number of conversations that are done.
 
     Returns:
@@ -55,7 +54,7 @@ def sign(ws: Workspace, unit: str, num_perm: int, shelf: Shelf, advance: Callabl
 
     def shard(index: int) -> pa.Table:
         made = []
-        for part in in_order(table, shelf.reading(index, batches(ws, index, ("key", "content_hash")))):
+        for part in in_order(table, batches(ws, index, ("key", "content_hash"))):
             made.append(part)
             advance(len(part))
         return pa.concat_tables(made) if made else schema.empty_table()

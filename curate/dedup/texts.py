@@ -29,7 +29,6 @@ Result = TypeVar("Result")
 # What one text is: all of a conversation, its prompts together, or one response.
 UNITS = ("conversation", "prompts", "responses")
 BATCH_ROWS = 256
-SHELF_BYTES = 128 << 20
 
 
 def check_unit(unit: str) -> None:
@@ -73,36 +72,6 @@ class Texts:
         """The number of characters of each text."""
         lengths = pc.utf8_length(self.content).to_numpy(zero_copy_only=False)
         return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][self.rows])
-
-
-class Shelf:
-    """Batches that were read once and will be needed again: whole shards, as many as there is room for.
-
-    Args:
-        room: Bytes.
-    """
-
-    def __init__(self, room: int = SHELF_BYTES) -> None:
-        self._room = room
-        self._shards: dict[int, list[pa.RecordBatch]] = {}
-
-    def reading(self, index: int, read: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Pass the batches of a shard on and keep them if there is room for all."""
-        kept: list[pa.RecordBatch] = []
-        size = 0
-        for batch in read:
-            size += batch.nbytes
-            if size <= self._room:
-                kept.append(batch)
-            else:
-                kept.clear()
-            yield batch
-        if size <= self._room:
-            self._shards[index], self._room = kept, self._room - size
-
-    def take(self, index: int) -> list[pa.RecordBatch] | None:
-        """The batches of a shard, which leave the shelf; None when it does not have them."""
-        return self._shards.pop(index, None)
 
 
 def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:

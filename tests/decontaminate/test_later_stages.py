@@ -129,11 +129,11 @@ def dumped(
     return tmp_path
 
 
-def test_a_recipe_decontaminates_between_dedup_and_score(dumped: Path) -> None:
+def test_a_recipe_decontaminates_before_dedup(dumped: Path) -> None:
     stages = "[ingest]\n[decontaminate]\nlists = ['rivers.jsonl']\n[dedup]\n[score]\n[label]\n[export]\n"
     (dumped / "mine.toml").write_text(f'schema = 1\nkind = "recipe"\n{stages}')
     result = curate.run(["dump.json"], recipe=str(dumped / "mine.toml"), quiet=True)
-    assert list(result.stages) == ["ingest", "label", "dedup", "decontaminate", "score", "export"]
+    assert list(result.stages) == ["ingest", "label", "decontaminate", "dedup", "score", "export"]
     assert result.stages["export"].dropped == {"contaminated:rivers": 1}
     steps = {step.name: step for step in result.funnel.steps}
     assert (steps["contaminated"].count, steps["contaminated"].reasons) == (1, {"rivers": 1})

@@ -57,6 +57,17 @@ def flag(ws, flags):
         ws.write("flags", shard, pa.Table.from_pylist(rows, TABLES["flags"].arrow), {"fingerprint": str(flags)})
 
 
+def test_a_longer_conversation_of_which_one_response_is_masked_stays(workspace, words):
+    short = [("user", words(1, 40)), ("assistant", words(2, 60))]
+    ws = workspace([short, [*short, ("user", words(3, 10)), ("assistant", "I am sorry, I cannot do that for you.")]])
+    flag(ws, {(1, 3): ["refusal"]})
+    dedup(ws.path, quiet=True)
+    assert kept(ws) == [1]
+    flag(ws, {(1, 1): ["loop"], (1, 3): ["refusal"]})
+    dedup(ws.path, quiet=True)
+    assert kept(ws) == [0]
+
+
 @pytest.mark.parametrize("rule", ["too_short", "secret", "marked_toxic"])
 def test_the_copy_that_export_takes_stays(twins, write, rule, tmp_path):
     import curate
