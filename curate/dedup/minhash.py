@@ -158,10 +158,11 @@ def width_of(tokens: int) -> int:
     return WIDTH if tokens >= SHORT else SHORT_WIDTH
 
 
-@compiled
-def shingles_of(tokens: int) -> int:
-    """Shingles, repeats included, of a text of so many tokens."""
-    return max(tokens - width_of(tokens) + 1, 0)
+def shingles_of(tokens: Integers) -> Integers:
+    """Shingles, repeats included, of texts of so many tokens."""
+    widths = np.where(tokens >= SHORT, WIDTH, SHORT_WIDTH)
+    shingles: Integers = np.maximum(tokens - widths + 1, 0)
+    return shingles
 
 
 @compiled

@@ -114,4 +114,3 @@ def _expand(
     sizes = np.minimum(high - low, LIMIT)
     places = np.repeat(low - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
     return np.repeat(rows, sizes), owners[places], rows[high - low > LIMIT]
-

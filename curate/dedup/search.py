@@ -15,7 +15,7 @@ from curate.dedup.kept import in_kept_conversations
 from curate.dedup.kinds import EXACT, KEPT, NEAR, PREFIX, SEMANTIC
 from curate.dedup.lsh import bands
 from curate.dedup.meaning import Meaning, compare
-from curate.dedup.minhash import SHORT, SHORT_WIDTH, WIDTH
+from curate.dedup.minhash import shingles_of
 from curate.dedup.reference import Query
 from curate.dedup.reference import search as search_elsewhere
 from curate.dedup.second_pass import Places, read_again
@@ -23,8 +23,6 @@ from curate.dedup.signing import TABLE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from curate.console import Talk
     from curate.dedup import Options
@@ -74,7 +72,7 @@ def search(
         keeper = keepers(corpus.hashes, rank)
         keeper[stays | out] = np.flatnonzero(stays | out)
         best = (keeper == np.arange(len(keeper))) & ~out
-        says_enough = best & (_shingles(corpus) >= near.FEWEST_SHINGLES)
+        says_enough = best & (shingles_of(corpus.tokens) >= near.FEWEST_SHINGLES)
         query = Query(
             ws, options.unit, corpus, np.flatnonzero(best & ~stays), np.flatnonzero(says_enough & ~stays),
             values, options.threshold,
@@ -112,11 +110,3 @@ def search(
         left_out=said.left_out or {},
     )
     return result, decided, corpus
-
-
-def _shingles(corpus: Corpus) -> NDArray[np.int64]:
-    """Shingles of each text, repeats included."""
-    widths = np.where(corpus.tokens >= SHORT, WIDTH, SHORT_WIDTH)  # as `minhash.width_of` has it for one text
-    shingles: NDArray[np.int64] = np.maximum(corpus.tokens - widths + 1, 0)
-    return shingles
-

@@ -33,7 +33,7 @@ def hashes(conversation, calls=None):
 
 def length(conversation):
     """Shingles, repeats included."""
-    return minhash.shingles_of(signed(texts(column(conversation)).arrays)[1][0])
+    return minhash.shingles_of(signed(texts(column(conversation)).arrays)[1])[0]
 
 
 def same(left, right):
