@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from curate.schema import TABLES
 from curate.workspace import Workspace, fingerprint
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Record = dict[str, Any]
+
+# How long an example takes says nothing of curate: the first one may compile a kernel.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")
