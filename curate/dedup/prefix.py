@@ -77,14 +77,16 @@ def starting_with(
         others: The texts that may contain them; the same, or another set's.
         other_rows: Those to look at.
     """
-    digests, owners = _inner_digests(others, other_rows)
-    order = np.lexsort([-others.tokens[owners], digests])
-    digests, owners = digests[order], owners[order]
     messages = corpus.starts[rows + 1] - corpus.starts[rows]
     rows, messages = rows[messages > 0], messages[messages > 0]
-    several = messages > 1
-    continued = _expand(digests, owners, rows, full_digests(corpus, rows))
-    cut = _expand(digests, owners, rows[several], corpus.ends[corpus.starts[rows[several] + 1] - 2])
+    several = rows[messages > 1]
+    full, but_last = full_digests(corpus, rows), corpus.ends[corpus.starts[several + 1] - 2]
+    digests, owners = _inner_digests(others, other_rows)
+    some = _perhaps_among(digests, full, but_last)
+    digests, owners = digests[some], owners[some]
+    order = np.lexsort([-others.tokens[owners], digests])
+    digests, owners = digests[order], owners[order]
+    continued, cut = _expand(digests, owners, rows, full), _expand(digests, owners, several, but_last)
     short, long = np.r_[continued[0], cut[0]], np.r_[continued[1], cut[1]]
     known = np.arange(len(short)) < len(continued[0])
     longer = others.tokens[long] > corpus.tokens[short]
@@ -104,6 +106,15 @@ def _inner_digests(corpus: Corpus, rows: NDArray[np.int64]) -> tuple[NDArray[np.
     owners = np.repeat(rows, sizes)
     places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return corpus.ends[corpus.starts[owners] + places], owners
+
+
+def _perhaps_among(digests: NDArray[np.uint64], *wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which digests may be wanted, by their low bits: no wanted one is missed, and few others are left to sort."""
+    size = 1 << (8 * sum(map(len, wanted))).bit_length()
+    seen = np.zeros(size, np.bool_)
+    for some in wanted:
+        seen[some & np.uint64(size - 1)] = True
+    return seen[digests & np.uint64(size - 1)]
 
 
 def _expand(
