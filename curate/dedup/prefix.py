@@ -114,7 +114,8 @@ def _perhaps_among(digests: NDArray[np.uint64], *wanted: NDArray[np.uint64]) -> 
     seen = np.zeros(size, np.bool_)
     for some in wanted:
         seen[some & np.uint64(size - 1)] = True
-    return seen[digests & np.uint64(size - 1)]
+    perhaps: NDArray[np.bool_] = seen[digests & np.uint64(size - 1)]
+    return perhaps
 
 
 def _expand(
