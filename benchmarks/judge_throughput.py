@@ -1,6 +1,6 @@
 """What judging costs beside the judge: overhead per judgement, use of a rate limit, resume.
 
-    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 20]
+    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60]
 
 A server on this machine answers at once with a good grade, so everything measured is ours. Processor seconds are those
 of the scoring process; the server runs in another. The rate limit is a token bucket that answers 429 with Retry-After;
@@ -147,8 +147,11 @@ def limited(responses: int, rate: float) -> None:
     with tempfile.TemporaryDirectory() as folder, Server(rate) as base_url:
         path = Path(folder)
         ws = workspace(path, responses)
-        begun = perf_counter()
         options = {"judge": "m", "base_url": base_url, "rubric": "general", "concurrency": 64, "quiet": True}
+        begun = perf_counter()
+        curate.score(path, limit=1, **options)
+        print(f"start, probe and first judgement: {perf_counter() - begun:.1f} s, in none of the rates below")
+        begun = perf_counter()
         try:
             curate.score(path, **options)
         except PartlyDoneError as error:
@@ -202,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--responses", type=int, default=2_000)
     parser.add_argument("--rate", type=float, default=40.0)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of work at the limit")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of work at the limit")
     parser.add_argument("--serve", type=float)
     options = parser.parse_args()
     if options.serve is not None:
