@@ -1,10 +1,11 @@
 """What judging costs beside the judge: overhead per judgement, use of a rate limit, resume.
 
-    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60]
+    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60] [--peers FOLDER]
 
 A server on this machine answers at once with a good grade, so everything measured is ours. Processor seconds are those
 of the scoring process; the server runs in another. The rate limit is a token bucket that answers 429 with Retry-After;
-beside `curate score` stand the OpenAI client's own retries (2, its default, and 10) with a fixed number in flight.
+beside `curate score` stand the OpenAI client's own retries (2, its default, and 10) with a fixed number in flight, and
+with `--peers` distilabel, which is installed into an environment of its own below that folder.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import venv
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import perf_counter, process_time
@@ -143,7 +145,7 @@ def overhead(responses: int) -> None:
     )
 
 
-def limited(responses: int, rate: float) -> None:
+def limited(responses: int, rate: float, peers: Path | None) -> None:
     with tempfile.TemporaryDirectory() as folder, Server(rate) as base_url:
         path = Path(folder)
         ws = workspace(path, responses)
@@ -167,6 +169,25 @@ def limited(responses: int, rate: float) -> None:
             refused = _refused(base_url)
         what = f"openai client, {in_flight} in flight, {retries} retries ({refused} refused)"
         line(what, done, responses, seconds, rate)
+    if peers:
+        with Server(rate) as base_url:
+            command = [distilabel(peers), Path(__file__).with_name("judge_distilabel.py"), base_url, str(responses)]
+            said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+            found = json.loads(said.stdout.splitlines()[-1])
+            what = f"distilabel 1.5.3, batches of 64 ({_refused(base_url)} refused)"
+        line(what, found["done"], responses, found["seconds"], rate)
+
+
+def distilabel(peers: Path) -> Path:
+    """The interpreter of distilabel's environment, which is built where it is not there yet."""
+    interpreter, ready = peers / "distilabel" / "bin" / "python", peers / "distilabel" / "ready"
+    if not ready.exists():
+        venv.create(peers / "distilabel", with_pip=True, clear=True)
+        # Two packages that it imports and does not ask for.
+        needed = ("distilabel[openai]==1.5.3", "requests", "beautifulsoup4")
+        subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *needed], check=True)
+        ready.touch()
+    return interpreter
 
 
 async def client(base_url: str, responses: int, in_flight: int, retries: int) -> int:
@@ -206,13 +227,14 @@ def main() -> None:
     parser.add_argument("--responses", type=int, default=2_000)
     parser.add_argument("--rate", type=float, default=40.0)
     parser.add_argument("--seconds", type=float, default=60.0, help="of work at the limit")
+    parser.add_argument("--peers", type=Path, help="measure distilabel too; its environment is kept here")
     parser.add_argument("--serve", type=float)
     options = parser.parse_args()
     if options.serve is not None:
         serve(options.serve)
         return
     overhead(options.responses)
-    limited(int(options.rate * options.seconds), options.rate)
+    limited(int(options.rate * options.seconds), options.rate, options.peers and options.peers.resolve())
 
 
 if __name__ == "__main__":
