@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from curate.report.funnel import funnel as funnel
     from curate.report.histogram import hist as hist
     from curate.responses import scan as scan
+    from curate.verify import verify as verify
     from curate.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ _PUBLIC = {
     "run": "curate.pipeline",
     "scan": "curate.responses",
     "score": "curate.judge",
+    "verify": "curate.verify",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -15,6 +15,7 @@ from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
+from curate.verify_cli import verify
 
 app = typer.Typer(
     name="curate",
@@ -297,6 +298,9 @@ def export(
         output.json(result)
     else:
         output.export(result)
+
+
+app.command()(verify)
 
 
 @app.command()
