@@ -107,7 +107,7 @@ def _kernel() -> Callable[[Lengths, Lengths, int, int], tuple[int, int]]:
     def used(lengths: Any, sums: Any, capacity: int, ranks: int) -> tuple[int, int]:
         start, total, batches = 0, 0, 0
         while start < len(lengths):
-            low, high = 1, 1 + np.searchsorted(sums[start:], total + capacity * ranks, "right")
+            low, high = 1, 1 + int(np.searchsorted(sums[start:], total + capacity * ranks, "right"))
             while high - low > 1:
                 middle = (low + high) // 2
                 if bins(lengths[start : start + middle], capacity, ranks) <= ranks:
