@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from curate.judge import score as score
     from curate.label import label as label
     from curate.pipeline import run as run
+    from curate.push import push as push
     from curate.report.funnel import funnel as funnel
     from curate.report.histogram import hist as hist
     from curate.responses import scan as scan
@@ -49,6 +50,7 @@ _PUBLIC = {
     "hist": "curate.report.histogram",
     "ingest": "curate.ingest",
     "label": "curate.label",
+    "push": "curate.push",
     "restore": "curate.dedup",
     "run": "curate.pipeline",
     "scan": "curate.responses",

@@ -13,6 +13,7 @@ from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
+from curate.push_cli import push
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
 from curate.verify_cli import verify
@@ -38,6 +39,7 @@ SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", hel
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
 Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
+
 
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -301,6 +303,7 @@ def export(
 
 
 app.command()(verify)
+app.command()(push)
 
 
 @app.command()
