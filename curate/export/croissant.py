@@ -91,30 +91,32 @@ def _records(path: Path, place: str) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": f"rows/{place}",
         "name": f"rows/{place}",
-        "field": [_field(field, place) for field in pq.read_schema(path)],
+        # What holds structs is in no record: mlcroissant 1.1 cannot read a list of them.
+        "description": "One row per conversation and condition, without the columns that hold structs.",
+        "field": [_field(field, place) for field in pq.read_schema(path) if next(_types(field.type), None)],
     }
 
 
 def _field(field: pa.Field, place: str) -> dict[str, Any]:
-    type_, repeated = field.type, False
-    while pa.types.is_list(type_) or pa.types.is_large_list(type_):
-        type_, repeated = type_.value_type, True
     return {
         "@type": "cr:Field",
         "@id": f"rows/{place}/{field.name}",
         "name": field.name,
-        # What is nested stays one value: structs have no type of their own here.
-        "dataType": next(_types(type_)),
-        **({"repeated": True} if repeated else {}),
+        "dataType": next(_types(field.type)),
+        **({} if pa.types.is_primitive(field.type) or pa.types.is_string(field.type) else {"repeated": True}),
         "source": {"fileSet" if "*" in place else "fileObject": {"@id": place}, "extract": {"column": field.name}},
     }
 
 
 def _types(type_: pa.DataType) -> Iterator[str]:
+    """The Croissant type of a value, or of what a list holds; none for structs."""
+    while pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        type_ = type_.value_type
     if pa.types.is_boolean(type_):
         yield "sc:Boolean"
     if pa.types.is_integer(type_):
         yield "sc:Integer"
     if pa.types.is_floating(type_):
         yield "sc:Float"
-    yield "sc:Text"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        yield "sc:Text"

@@ -59,13 +59,14 @@ def test_croissant_is_valid_and_its_records_are_those_of_the_shards(
 ) -> None:
     croissant = pytest.importorskip("mlcroissant", reason="pip install mlcroissant==1.1.1")
     monkeypatch.setattr(shuffle, "PART_BYTES", 10_000)
-    out = export(make(tmp_path / "ws", ROWS).path, tmp_path / "out", licences={"one": "mit"}, quiet=True).out
+    result = export(make(tmp_path / "ws", ROWS).path, tmp_path / "out", weighting="coarse", quiet=True)
+    out = result.out
     assert len(list((out / "data").iterdir())) > 1
     found = croissant.Dataset(jsonld=str(out / "croissant.json"))
     assert not found.metadata.issues.errors
     (records,) = found.metadata.record_sets
     rows = list(found.records(records.id))
-    assert len(rows) == len(ROWS)
+    assert len(rows) == result.rows == len(ROWS)
     assert {row[f"{records.id}/condition"] for row in rows} == {b"GPT4", b"GPT3"}
     sums = {file.id: file.sha256 for file in found.metadata.distribution if getattr(file, "sha256", None)}
     files = json.loads((out / "manifest.json").read_text())["files"]
