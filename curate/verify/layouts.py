@@ -77,7 +77,7 @@ def _rows(context: Context, module: Any, path: Path, file: str) -> None:
     begin = 0
     try:
         # Neither pre-buffered nor in threads: memory holds a few pages of each column.
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, memory_map=True) as parquet:
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20) as parquet:
             for batch in parquet.iter_batches(BATCH, use_threads=False):
                 module.check(context, file, begin, batch)
                 _ids(context, batch)
@@ -192,7 +192,7 @@ def digest(paths: list[Path]) -> bytes | None:
     total = blake2b(digest_size=16)
     try:
         for path in paths:
-            with pq.ParquetFile(path, pre_buffer=False, memory_map=True) as parquet:
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as parquet:
                 for batch in parquet.iter_batches(BATCH, columns=["total_length", "nz_input_ids"], use_threads=False):
                     total.update(batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
                     ids = batch.column(1).flatten().to_numpy(zero_copy_only=False)

@@ -24,11 +24,16 @@ SPECIAL = re.compile(r"<\|[A-Za-z0-9_]{1,40}\|>|</?s>|<(?:start|end)_of_turn>|\[
 def types(schema: pa.Schema) -> dict[str, str]:
     """Columns whose type the loaders cannot use, and what they should be."""
     type_ = schema.field("messages").type
-    wanted = "a list of structs with `role` and `content`"
+    wanted = "a list of structs with the strings `role` and `content`, and numbers as `weight`"
     if not (pa.types.is_list(type_) or pa.types.is_large_list(type_)) or not pa.types.is_struct(type_.value_type):
         return {"messages": wanted}
-    fields = {type_.value_type.field(number).name for number in range(type_.value_type.num_fields)}
-    return {} if {"role", "content"} <= fields else {"messages": wanted}
+    fields = {field.name: field.type for field in type_.value_type}
+    weight = fields.get("weight", pa.float32())
+    texts = all(
+        name in fields and (pa.types.is_string(fields[name]) or pa.types.is_large_string(fields[name]))
+        for name in ("role", "content")
+    )
+    return {} if texts and (pa.types.is_floating(weight) or pa.types.is_integer(weight)) else {"messages": wanted}
 
 
 def check(context: Context, file: str, begin: int, batch: pa.RecordBatch) -> None:

@@ -40,7 +40,7 @@ def check(findings: Findings, file: str, values: Numbers, rows: Numbers, what: s
     cases = {
         "weight_nan": ~finite | ~np.isfinite(narrow),
         "weight_negative": finite & (wide < 0),
-        "weight_vanishes": finite & (wide > 0) & (small == 0),
+        "weight_vanishes": np.isfinite(narrow) & (wide > 0) & (small == 0),
     }
     if rounded:
         cases["weight_bf16"] = np.isfinite(narrow) & (narrow > 0) & (small != 0) & (small != narrow)

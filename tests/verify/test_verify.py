@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,10 @@ import pytest
 
 from curate.errors import CurateError
 from curate.export import export
+from curate.main import main
 from curate.verify import Report, sampler, verify
 from curate.verify.findings import CODES
+from curate.verify.render import render
 from curate.verify.weights import bfloat16
 from tests.export.vocabularies import mistral
 from tests.export.workspaces import conversation, make, talk
@@ -407,12 +412,29 @@ def test_foreign_files_are_told_what_they_lack(tmp_path: Path) -> None:
     assert codes(look(tmp_path / "a.parquet")) == {"unweighted", "unconditioned"}
     pq.write_table(pa.table({"messages": ["Hi"]}), tmp_path / "a.parquet")
     assert "wrong_type" in codes(look(tmp_path / "a.parquet"))
+    pq.write_table(pa.table({"messages": [[{"role": 1, "content": 2}]]}), tmp_path / "a.parquet")
+    assert "wrong_type" in codes(look(tmp_path / "a.parquet"))
     pq.write_table(pa.table({"nz_input_ids": [[1]]}), tmp_path / "a.parquet")
     assert "missing_column" in codes(look(tmp_path / "a.parquet"))
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no")
     assert codes(look(tmp_path / "*.parquet")) == {"unreadable"}
     (tmp_path / "empty").mkdir()
     assert codes(look(tmp_path / "empty")) == {"no_rows"}
+
+
+@pytest.mark.parametrize("name", ["text", "tokens", "openchat"])
+def test_damage_of_any_kind_is_a_finding_and_no_crash(exports: Path, tmp_path: Path, name: str) -> None:
+    data = next((exports / name).rglob("*.parquet")).read_bytes()
+    dice = random.Random(name)
+    for _ in range(15):
+        spoilt = bytearray(data)
+        for _ in range(dice.choice([1, 5, 50])):
+            spoilt[dice.randrange(len(data))] = dice.randrange(256)
+        (tmp_path / "x.parquet").write_bytes(spoilt[: dice.choice([len(data), dice.randrange(len(data))])])
+        assert isinstance(look(tmp_path / "x.parquet"), Report)
+    for cut in range(0, len(data) - 1, len(data) // 10):
+        (tmp_path / "x.parquet").write_bytes(data[:cut])
+        assert codes(look(tmp_path / "x.parquet")) == {"unreadable"}
 
 
 @pytest.mark.parametrize(
@@ -428,6 +450,29 @@ def test_foreign_files_are_told_what_they_lack(tmp_path: Path) -> None:
 def test_wrong_options_are_refused(exports: Path, options: dict[str, Any], what: str) -> None:
     with pytest.raises(CurateError, match=what):
         look(exports / "text", **options)
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 1), (("--fail-on", "never"), 0), (("--ignore", "no_batch"), 0)])
+def test_the_exit_code_is_that_of_a_gate(
+    exports: Path,
+    words: tuple[str, ...],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["curate", "verify", str(exports / "openchat"), "--world-size", "8", "--json", "-q", *words]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code or 0) == code
+    report = json.loads(capsys.readouterr().out)
+    assert report["passed"] == (code == 0)
+    assert set(report) == {field.name for field in fields(Report)}
+
+
+def test_names_from_a_file_are_inert_on_a_terminal(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x\x1b[31m": [1]}), tmp_path / "a.parquet")
+    assert "\x1b" not in "".join(render(look(tmp_path / "a.parquet")))
 
 
 def test_every_finding_is_documented() -> None:
