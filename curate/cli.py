@@ -13,8 +13,10 @@ from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
+from curate.push_cli import push
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
+from curate.verify_cli import verify
 
 app = typer.Typer(
     name="curate",
@@ -37,6 +39,7 @@ SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", hel
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
 Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
+
 
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -258,6 +261,9 @@ def export(
     epochs: Annotated[int, typer.Option(min=1, help="Files of different order, where the format has one each.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
+    licence: Annotated[
+        list[str] | None, typer.Option(metavar="SOURCE=ID", help="Licence of a source, for the card; repeatable.")
+    ] = None,
     conditions: Annotated[str, typer.Option(help="Rule file of the conditions.")] = "conditions.toml",
     weights: Annotated[str, typer.Option(help="File of the class weights.")] = "weights.toml",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count; write nothing.")] = False,
@@ -287,6 +293,7 @@ def export(
         epochs=epochs,
         seed=seed,
         name=name,
+        licences=_licences(licence),
         conditions=conditions,
         weights=weights,
         clean=clean_rules,
@@ -297,6 +304,10 @@ def export(
         output.json(result)
     else:
         output.export(result)
+
+
+app.command()(verify)
+app.command()(push)
 
 
 @app.command()
@@ -333,3 +344,12 @@ def _source_classes(options: list[str] | None) -> dict[str, str]:
         if name in {other for other, _, _ in pairs[:number]}:
             raise CurateError(f"`--source-class` gives `{name}` a class twice", hint="keep the right one")
     return {name: class_ for name, _, class_ in pairs}
+
+
+def _licences(options: list[str] | None) -> dict[str, str]:
+    from curate.errors import CurateError
+
+    pairs = [option.rpartition("=") for option in options or ()]
+    if wrong := next((source + licence for source, _, licence in pairs if not (source and licence)), None):
+        raise CurateError(f"`--licence {wrong}` is not SOURCE=ID", hint="--licence my_dump=cc-by-4.0")
+    return {source: licence for source, _, licence in pairs}

@@ -105,6 +105,23 @@ def contamination(result: Any, as_json: bool) -> None:
         lines(render(result))
 
 
+def verification(report: Any, as_json: bool) -> None:
+    """What was found in training shards.
+
+    Raises:
+        GateError: Something that the caller does not want.
+    """
+    from curate.verify.render import render
+
+    if as_json:
+        json(report)
+    else:
+        lines(render(report))
+    if not report.passed:
+        what = f"the shards did not pass: {report.errors} errors, {report.warnings} warnings"
+        raise GateError(what, hint="docs/verify.md says what each finding means; --ignore CODE leaves one out")
+
+
 def export(result: Any) -> None:
     """What an export wrote, and with which weights."""
     what = "unchanged" if result.unchanged else "written" if result.files else "dry run"

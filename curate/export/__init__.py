@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
+from curate.export import publish
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
 from curate.export.plan import check, known_formats
@@ -17,7 +18,7 @@ from curate.export.tally import ClassWeights, Tally
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 3
+VERSION = 4
 # Every table that may take part.
 INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
 
@@ -93,6 +94,7 @@ def export(
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
+    licences: Mapping[str, str] | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -123,6 +125,7 @@ def export(
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
+        licences: Identifiers by source, for the card.
         conditions: Rule file of the conditions.
         weights: File of the class weights.
         clean: Rule file of the cleaning rules, for which flags drop a conversation or mask a response.
@@ -151,6 +154,7 @@ def export(
         long=long,
         epochs=epochs,
         name=name,
+        licences=licences,
         conditions=conditions,
         weights=weights,
         clean=clean,
@@ -166,6 +170,7 @@ def export(
         "format": format,
         "version": VERSION,
         "name": name,
+        "licences": dict(licences or {}),
         "template": template,
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,
@@ -197,6 +202,7 @@ def export(
             if not tally.rows:
                 why = ", ".join(f"{number:,} `{reason}`" for reason, number in tally.dropped.most_common())
                 raise CurateError("nothing is left to export", where=ws.path, hint=f"conversations dropped: {why}")
+            publish.write(folder, ws, facts, counts)
             files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
         ws.record("export", {**facts, "counts": counts, "inputs": inputs(ws)})
     return _result(out, format, policy.note, counts, tuple(files))

@@ -73,13 +73,14 @@ def render(job: Job) -> str:
         what=_TOKENS.format(**job.facts) if tokens else _TEXT,
         conditions=conditions,
         contaminated=_CONTAMINATED.get(policy["contaminated"], ""),
-        weighting=_weighting(policy),
+        weighting=weighting(policy),
         note=f"\nThe judge is `local`: {policy['note']}.\n" if policy["note"] else "",
         reading=_READ_TOKENS if tokens else _READ_TEXT,
     )
 
 
-def _weighting(policy: dict[str, Any]) -> str:
+def weighting(policy: dict[str, Any]) -> str:
+    """The formula of the weights, in words."""
     classes = ", ".join(f"{name} {weight:g}" for name, weight in policy["class_weights"].items())
     formulas = {
         "coarse": "by class",

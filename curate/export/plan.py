@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
-from curate.export import folder, formats, templates
+from curate.export import folder, formats, publish, templates
 from curate.export.tokenise import load as load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
@@ -88,6 +88,7 @@ def check(
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
+    licences: Mapping[str, str] | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -102,6 +103,7 @@ def check(
     Raises:
         CurateError: Wrong options, or a folder that is not ours.
     """
+    publish.check_licences(licences)
     folder.check_outside(Path(out).resolve(), Path(workspace).resolve())
     folder.earlier(Path(out).resolve())
     for option, value, known in (

@@ -163,7 +163,11 @@ def _score(entry: dict[str, Any]) -> list[Count]:
 
 
 def _export(entry: dict[str, Any]) -> list[Count]:
-    counts = entry["counts"]
+    return export_counts(entry["counts"])
+
+
+def export_counts(counts: dict[str, Any]) -> list[Count]:
+    """The steps of an export by what it counted."""
     fallback = counts["fallback"]
     return [
         ("dropped", "conversations", sum(counts["dropped"].values()), counts["dropped"]),

@@ -26,7 +26,8 @@ def test_formats_are_found_by_file_name() -> None:
 
 def test_the_folder_holds_a_card_a_template_a_manifest_and_only_parquet_in_data(tmp_path: Path) -> None:
     out = export(make(tmp_path / "ws", ROWS).path, tmp_path / "out", quiet=True).out
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "chat_template.jinja", "data", "manifest.json"]
+    names = ["README.md", "chat_template.jinja", "croissant.json", "data", "manifest.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
     assert [path.name for path in (out / "data").iterdir()] == ["train-00000-of-00001.parquet"]
     assert (out / "README.md").read_text().startswith("---\nconfigs:\n")
 

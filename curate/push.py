@@ -1,0 +1,120 @@
+"""Push: an export to a hub of data sets, only when asked, with the hub's own login."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.console import Talk
+from curate.errors import CurateError, InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+# What a hub calls a token; never shown, whatever an error says.
+_TOKEN = re.compile(r"\bhf_\w+|(?<=Bearer )\S+")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was, or would be, uploaded.
+
+    Attributes:
+        repo: OWNER/NAME.
+        endpoint: The hub.
+        private: Whether a repository that is made for it is private.
+        files: Files, relative to the folder.
+        bytes: Their size.
+        commit: The commit at the hub; None = nothing was sent.
+    """
+
+    repo: str
+    endpoint: str
+    private: bool
+    files: tuple[str, ...]
+    bytes: int
+    commit: str | None
+
+
+def push(
+    folder: str | Path,
+    repo: str,
+    *,
+    private: bool = True,
+    revision: str | None = None,
+    message: str = "Upload training shards",
+    dry_run: bool = False,
+    confirm: Callable[[Pushed], bool] | None = None,
+    quiet: bool = False,
+) -> Pushed:
+    """Upload an export: the files that its manifest names, after their SHA-256 was compared, as one commit.
+
+    The token is the one of the environment (`HF_TOKEN`) or of `hf auth login`; `HF_ENDPOINT` names another hub.
+
+    Args:
+        folder: Folder of the export.
+        repo: OWNER/NAME of the data set; made where there is none.
+        private: Whether it is made private; nothing changes where it exists.
+        revision: Branch; None = the main one.
+        message: Of the commit.
+        dry_run: Send nothing.
+        confirm: Asked before anything is sent.
+        quiet: No progress.
+
+    Raises:
+        InputError: The folder is no export, or its files are not those of its manifest.
+        CurateError: The hub refuses or cannot be reached, or `confirm` said no.
+        MissingExtraError: `huggingface_hub` is not installed.
+    """
+    from curate.verify.files import compare, find, manifest
+    from curate.verify.findings import Findings
+
+    if not _REPO.fullmatch(repo):
+        raise CurateError(f"`{repo}` is not OWNER/NAME", hint="curate push shards someone/my-dataset")
+    place = Path(folder)
+    if not place.is_dir():
+        raise InputError("no such folder", where=place, hint="name the folder of an export")
+    shards, findings, talk = find(str(place)), Findings(), Talk(quiet=quiet)
+    known = manifest(shards)
+    if known is None or known[0].resolve() != place.resolve():
+        hint = "name the folder that `curate export -o` wrote"
+        raise InputError("the folder is no export: it has no manifest", where=place, hint=hint)
+    with talk.progress("checksums", len(known[1]["files"]), "files") as advance:
+        compare(shards, findings, advance)
+    if wrong := [finding for finding in findings.sorted() if finding.severity == "error"]:
+        what = f"the files are not those of the manifest: {wrong[0].code} of `{wrong[0].file}`"
+        raise InputError(what, where=place, hint="run `curate export` again")
+    names = sorted(name for name in known[1]["files"] if (place / name).resolve().is_relative_to(place.resolve()))
+    files = (*names, "manifest.json")
+    api = _api()
+    size = sum((place / name).stat().st_size for name in files)
+    planned = Pushed(repo, api.endpoint, private, files, size, None)
+    if dry_run:
+        return planned
+    if confirm and not confirm(planned):
+        raise CurateError("nothing was sent", hint="--yes uploads without asking")
+    from huggingface_hub import CommitOperationAdd
+
+    operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(place / name)) for name in files]
+    try:
+        api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        done = api.create_commit(repo, operations, commit_message=message, repo_type="dataset", revision=revision)
+    # The client raises the errors of its HTTP library, which has been another one in each major version.
+    except Exception as error:
+        why = _TOKEN.sub("…", str(error).strip().split("\n")[0])
+        hint = "log in with `hf auth login` or set HF_TOKEN to a token that may write; nothing was committed"
+        raise CurateError(f"the hub refused: {why}", where=f"{api.endpoint}/datasets/{repo}", hint=hint) from None
+    return Pushed(repo, api.endpoint, private, files, size, done.oid)
+
+
+def _api() -> Any:
+    """The hub's client."""
+    try:
+        from huggingface_hub import HfApi
+    except ImportError:
+        raise MissingExtraError("huggingface_hub", "hub") from None
+    return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
