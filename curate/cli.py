@@ -38,6 +38,7 @@ Assume = Annotated[str | None, typer.Option(help="Class of responses that no rul
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
 Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
 
+
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Raw chat dumps in, conditioned and weighted C-RLFT training shards out.
@@ -260,7 +261,22 @@ def export(
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
     conditions: Annotated[str, typer.Option(help="Rule file of the conditions.")] = "conditions.toml",
     weights: Annotated[str, typer.Option(help="File of the class weights.")] = "weights.toml",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count; write nothing.")] = False,
+    solve: Annotated[str | None, typer.Option(help="Solve beta: ratio=10, share:gpt-4=0.6 or ess=0.5.")] = None,
+    floor: Annotated[float | None, typer.Option(help="Least weight above zero.")] = None,
+    ceiling: Annotated[float | None, typer.Option(help="Greatest weight.")] = None,
+    per: Annotated[str, typer.Option(help="A weight is for each `token`, or for the whole `response`.")] = "token",
+    rounding: Annotated[str, typer.Option(help="`none`, or `bf16`: weights that bfloat16 holds exactly.")] = "none",
+    only: Annotated[list[str] | None, typer.Option(help="Train on this class only; repeatable.")] = None,
+    share: Annotated[
+        list[str] | None,
+        typer.Option(help="Target of the loss: task:maths=0.3; also source:, language:, class:; repeatable."),
+    ] = None,
+    mixture: Annotated[str, typer.Option(help="Targets by `weight`, or by `sample`, seeded.")] = "weight",
+    cap: Annotated[
+        list[str] | None, typer.Option(help="Most conversations per source: 5000 or SOURCE=5000; repeatable.")
+    ] = None,
+    validation: Annotated[float, typer.Option(help="Share to hold out, no family on both sides.")] = 0.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Weights, loss and losses; write nothing.")] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -290,6 +306,16 @@ def export(
         conditions=conditions,
         weights=weights,
         clean=clean_rules,
+        solve=solve,
+        floor=floor,
+        ceiling=ceiling,
+        per=per,
+        rounding=rounding,
+        only=only or (),
+        shares=share or (),
+        mixture=mixture,
+        caps=cap or (),
+        validation=validation,
         dry_run=dry_run,
         quiet=quiet,
     )
