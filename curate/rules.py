@@ -135,10 +135,11 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     if kind not in VERDICTS:
         known = ", ".join(f"`{name}`" for name in VERDICTS)
         raise RuleError(f"a file of kind `{kind}` has no rules", where=path, hint=f"kinds with rules: {known}")
+    # A weights file is more than its rules, and may have none.
     more = {"classes", "unknown", "floor", "ceiling"} if kind == "weights" else set()
     mistakes = _unknown_keys(value, {"schema", "kind", "rule", *more}, "the file")
-    blocks = value.get("rule")
-    if not isinstance(blocks, list) or not blocks:
+    blocks = value.get("rule", [] if more else None)
+    if not isinstance(blocks, list) or not (blocks or more):
         mistakes.append("the file has no [[rule]]")
         blocks = []
     found, rules = read_blocks(blocks, kind, check_cases=check_cases)

@@ -158,7 +158,8 @@ def _shares(texts: Sequence[str]) -> dict[str, dict[str, float]]:
         found[dimension][value] = share
     for dimension, shares in found.items():
         if sum(shares.values()) > 1 + 1e-9:
-            raise CurateError(f"the shares by {dimension} sum to {sum(shares.values()):g}, above 1", hint="let them sum to 1 or less")
+            what = f"the shares by {dimension} sum to {sum(shares.values()):g}, above 1"
+            raise CurateError(what, hint="let them sum to 1 or less")
     return found
 
 

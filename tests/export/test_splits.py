@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import curate
 from curate.export import ExportResult, export
 from curate.export.splits import families
+from curate.schema import TABLES
 from curate.workspace import Workspace
 
 from .workspaces import conversation, make, talk
@@ -37,13 +38,12 @@ def cluster(ws: Workspace, clusters: list[int]) -> None:
     for index in ws.shards("conversations"):
         frame = ws.read("duplicates", index)
         new = pl.Series("cluster", [clusters[key] for key in frame["key"]], pl.UInt64)
-        ws.write("duplicates", index, pa.table(frame.with_columns(new).to_arrow()).cast(_schema()), {"fingerprint": "x"})
+        rewrite(ws, index, frame.with_columns(new))
 
 
-def _schema() -> pa.Schema:
-    from curate.schema import TABLES
-
-    return TABLES["duplicates"].arrow
+def rewrite(ws: Workspace, index: int, duplicates: pl.DataFrame) -> None:
+    table = duplicates.to_arrow().cast(TABLES["duplicates"].arrow)
+    ws.write("duplicates", index, table, {"fingerprint": "changed"})
 
 
 def rows(count: int) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def test_near_duplicates_and_fragments_stay_together(tmp_path: Path) -> None:
     for index in Workspace(ws).shards("duplicates"):
         kept = Workspace(ws).read("duplicates", index)
         none = [pl.lit(None, kept.schema[name]).alias(name) for name in ("removed_by", "kind", "similarity")]
-        Workspace(ws).write("duplicates", index, kept.with_columns(none).to_arrow().cast(_schema()), {"fingerprint": "y"})
+        rewrite(Workspace(ws), index, kept.with_columns(none))
     train, held = sides(curate.export(ws, tmp_path / "out", validation=0.25, quiet=True))
     assert len(train) + len(held) == 120, "copies are kept here, so that they could leak"
     assert {key // 3 for key in train}.isdisjoint({key // 3 for key in held})
@@ -109,8 +109,6 @@ def test_families_follow_ids_and_beginnings(tmp_path: Path) -> None:
         frame = ws.read("conversations", index).to_dicts()
         for row in frame:
             row["source_id"] = {2: "QWJhYvA_0", 3: "QWJhYvA_5"}.get(row["key"], f"set_{row['key']}")
-        from curate.schema import TABLES
-
         stamp = ws.stamp("conversations", index)
         table = pa.Table.from_pylist(frame, schema=TABLES["conversations"].arrow)
         ws.write("conversations", index, table, stamp)
@@ -122,7 +120,7 @@ def test_families_follow_ids_and_beginnings(tmp_path: Path) -> None:
 def test_every_class_and_task_has_its_share_and_a_seed_decides(tmp_path: Path) -> None:
     ws = make(tmp_path / "ws", rows(300), shard=37)
     first = export(ws.path, tmp_path / "a", validation=0.2, quiet=True)
-    train, held = sides(first)
+    _, held = sides(first)
     assert len(held) == 60
     for third in (0, 1):
         for half in (0, 1):
@@ -141,6 +139,6 @@ def test_the_jsonl_of_openchat_is_split_too(tmp_path: Path) -> None:
     ws = make(tmp_path / "ws", rows(40))
     result = export(ws.path, tmp_path / "out", format="openchat-jsonl", validation=0.25, quiet=True)
     assert {"train.0.jsonl", "validation/validation.0.jsonl"} <= set(result.files)
-    lines = [(result.out / name).read_text().splitlines() for name in ("train.0.jsonl", "validation/validation.0.jsonl")]
-    assert [len(side) for side in lines] == [30, 10]
+    files = [result.out / "train.0.jsonl", result.out / "validation" / "validation.0.jsonl"]
+    assert [len(file.read_text().splitlines()) for file in files] == [30, 10]
     assert not any(path.name.startswith(".spill") for path in result.out.rglob("*"))

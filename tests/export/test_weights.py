@@ -18,6 +18,7 @@ from curate.errors import CurateError, RuleError
 from curate.export import ExportResult, export
 from curate.export.weights import bf16
 
+from .vocabularies import mistral
 from .workspaces import conversation, make, talk
 
 GPT4, GPT35 = {"class": "gpt-4"}, {"class": "gpt-3.5"}
@@ -176,8 +177,8 @@ def test_a_rule_with_an_impossible_weight_is_refused(tmp_path: Path, weight: str
 
 def test_the_cases_of_a_weights_rule_are_run(tmp_path: Path) -> None:
     file = tmp_path / "w.toml"
-    file.write_text(RULES.replace("reward = 0.1, fires = false", "reward = 0.1, fires = true"))
-    with pytest.raises(RuleError, match="a case that fires and one that does not|answers"):
+    file.write_text(RULES.replace("reward = 1.0, fires = true", "reward = 0.5, fires = true"))
+    with pytest.raises(RuleError, match="answers False, expected True"):
         rules.check(str(file))
 
 
@@ -212,3 +213,39 @@ def test_a_dry_run_of_nothing_to_train(tmp_path: Path, capsys: pytest.CaptureFix
     result = run(tmp_path, [conversation(talk("Hi"), **GPT4)], weighting="coarse", dry_run=True)
     output.export(result)
     assert "0 supervised tokens" in capsys.readouterr().out
+
+
+def test_a_tokenizer_counts_exactly_and_per_response_is_openchats(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    rows = [conversation(talk("Hi", "word " * length), **GPT4) for length in (3, 50)]
+    result = run(tmp_path, rows, per="response", tokenizer=str(mistral(folder)), solve="ratio=1")
+    assert result.preview
+    assert result.preview["tokens"] == "exact"
+    assert result.preview["supervised_tokens"] == result.supervised_tokens
+    # `--per-sequence-loss` of OpenChat: w / (tokens of the content and its end of turn).
+    for row in pl.read_parquet(result.out / "data" / "*.parquet").to_dicts():
+        weights = [weight for weight in row["loss_weights"] if weight]
+        assert sum(weights) == pytest.approx(1, rel=1e-5)
+
+
+def test_shares_are_of_real_tokens_with_a_tokenizer(tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    texts = {"gpt-4": "x y z " * 30, "gpt-3.5": "internationally " * 30}
+    rows = [conversation(talk("Hi", text), **{"class": name}) for name, text in texts.items()]
+    asked: list[dict[str, Any]] = [{"solve": "share:gpt-4=0.7"}, {"shares": ["class:gpt-4=0.7"]}]
+    for options in asked:
+        options |= {"weighting": "coarse", "tokenizer": str(mistral(folder))}
+        result = run(tmp_path / next(iter(options)), rows, **options)
+        assert share(result, "class", "gpt-4") == pytest.approx(0.7, abs=1e-5)
+
+
+def test_rules_of_weights_can_be_explained_on_a_workspace(tmp_path: Path) -> None:
+    from curate.explain import explain
+
+    make(tmp_path / "ws", [conversation(HELLO, **GPT4, task="maths", reward=1.0)])
+    file = tmp_path / "w.toml"
+    file.write_text(RULES)
+    (found,) = explain(str(file), tmp_path / "ws", quiet=True)
+    assert found.rules[0].hits == 1
