@@ -150,6 +150,12 @@ def check(
     )
     if shaped.goal and beta is not None:
         raise CurateError("`beta` is given and to be solved for", hint="leave out --beta or --solve")
+    weigh = reward.read_weights(weights)
+    known_classes = {*weigh.classes, "unknown"}
+    for name_of in shaped.only:
+        if name_of not in known_classes:
+            what = f"`--only {name_of}`: the weights name no such class"
+            raise CurateError(what, where=weigh.path, hint=did_you_mean(name_of, known_classes))
     chat = templates.find(template)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
@@ -159,7 +165,7 @@ def check(
         template=chat,
         encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length, long),
         conditions=condition_rules.load(conditions),
-        weights=reward.read_weights(weights),
+        weights=weigh,
         weighting=weighting,
         beta=beta,
         mix=mix,

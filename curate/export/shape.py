@@ -28,7 +28,7 @@ class Goal:
     Attributes:
         what: `ratio` of the greatest to the least weight, `share` of a class in the loss mass, or `ess`, the
             effective sample size as a share of the responses.
-        value: From 1 on for a ratio, else 0 to 1.
+        value: Above 1 for a ratio, else between 0 and 1.
         class_: Whose share.
     """
 
@@ -136,7 +136,7 @@ def _goal(text: str) -> Goal:
     what, colon, class_ = what.partition(":")
     if what not in GOALS or bool(class_) != (what == "share") or (colon and not class_):
         raise CurateError(f"`--solve {text}` names nothing to solve for", hint=hint)
-    fits = 1 <= value <= 1e6 if what == "ratio" else 0 < value < 1 if what == "share" else 0 < value <= 1
+    fits = 1 < value <= 1e6 if what == "ratio" else 0 < value < 1
     if not fits:
         raise CurateError(f"`--solve {text}`: {number!r} cannot be a {what}", hint=hint)
     return Goal(what, value, class_ or None)

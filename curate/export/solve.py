@@ -103,7 +103,7 @@ def root(groups: pl.DataFrame, policy: Policy, goal: Goal) -> float:
         low, high = min(values) + goal.value, max(values) + goal.value
         name = f"{goal.what} of `{goal.class_}`" if goal.class_ else goal.what
         raise CurateError(
-            f"no beta gives a {name} of {goal.value:g}: with `{policy.weighting}` weights it goes from "
+            f"no beta gives the {name} {goal.value:g}: with `{policy.weighting}` weights it goes from "
             f"{low:.4g} to {high:.4g}",
             hint="ask for one between, or change class weights, floor and ceiling",
         )

@@ -67,7 +67,7 @@ def test_beta_for_an_effective_sample_size(tmp_path: Path) -> None:
 
 
 def test_what_no_beta_reaches_is_an_error_with_the_range(tmp_path: Path) -> None:
-    with pytest.raises(CurateError, match=r"no beta gives a share of `gpt-4` of 0.05.* from 0.1"):
+    with pytest.raises(CurateError, match=r"no beta gives the share of `gpt-4` 0.05.* from 0.1"):
         run(tmp_path, CLASSES, weighting="coarse", solve="share:gpt-4=0.05")
     assert not (tmp_path / "out").exists()
 
@@ -76,7 +76,8 @@ def test_what_no_beta_reaches_is_an_error_with_the_range(tmp_path: Path) -> None
     "options",
     [
         {"solve": "ratio"},
-        {"solve": "ratio=0.5"},
+        {"solve": "ratio=1"},
+        {"only": ["gpt4"]},
         {"solve": "ratio=nan"},
         {"solve": "share=0.5"},
         {"solve": "share:gpt-4=1.5"},
@@ -219,7 +220,7 @@ def test_a_tokenizer_counts_exactly_and_per_response_is_openchats(tmp_path: Path
     folder = tmp_path / "tokenizer"
     folder.mkdir()
     rows = [conversation(talk("Hi", "word " * length), **GPT4) for length in (3, 50)]
-    result = run(tmp_path, rows, per="response", tokenizer=str(mistral(folder)), solve="ratio=1")
+    result = run(tmp_path, rows, per="response", tokenizer=str(mistral(folder)))
     assert result.preview
     assert result.preview["tokens"] == "exact"
     assert result.preview["supervised_tokens"] == result.supervised_tokens
