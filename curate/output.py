@@ -128,6 +128,14 @@ def export(result: Any) -> None:
     sys.stdout.write(f"\n{plain(str(result.out))}: {result.format}, {what}\n")
     for file in result.files:
         sys.stdout.write(f"  {file}\n")
+    if result.preview and not result.files:
+        from curate.export.preview import render
+
+        sys.stdout.write(f"  {result.exported:,} of {result.conversations:,} conversations, {result.rows:,} rows\n")
+        lines(render(result.preview, result.dropped, result.masked))
+        if result.note:
+            sys.stdout.write(f"  note: {result.note}\n")
+        return
     for name, weights in result.classes.items():
         figures = f"{weights.responses:>9,} responses, mean weight {weights.mean:.3f}, sum {weights.sum:,.1f}"
         sys.stdout.write(f"  {plain(name):<8} {figures}\n")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, RuleError, did_you_mean
-from curate.rules import locate, read_toml
+from curate.rules import Rule, RuleSet, locate, read_blocks, read_toml
 from curate.workspace import fingerprint
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Weights:
         unknown: Weight of a response without a class.
         floor: Least weight above zero.
         ceiling: Greatest weight; null = unbounded.
+        rules: What weighs something else than its class; the first that fires wins.
     """
 
     path: Path
@@ -42,11 +43,17 @@ class Weights:
     unknown: float
     floor: float = 0.0
     ceiling: float | None = None
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules as those of any other file; there may be none."""
+        return RuleSet("weights", self.path, self.rules)
 
     @property
     def fingerprint(self) -> str:
         """Changes when a weight may change."""
-        return fingerprint(self.classes, self.unknown, self.floor, self.ceiling)
+        return fingerprint(self.classes, self.unknown, self.floor, self.ceiling, self.rule_set.fingerprint)
 
     def of_class(self, name: pl.Expr) -> pl.Expr:
         """Weight by class: null where the file does not name the class."""
@@ -70,7 +77,7 @@ def read_weights(name: str) -> Weights:
     """
     path = locate(name)
     value = read_toml(path, "weights")
-    known = {"schema", "kind", "unknown", "floor", "ceiling", "classes"}
+    known = {"schema", "kind", "unknown", "floor", "ceiling", "classes", "rule"}
     mistakes = [f"unknown key `{key}`; {did_you_mean(key, known)}" for key in value if key not in known]
     classes = value.get("classes")
     if not isinstance(classes, dict) or not classes:
@@ -79,6 +86,15 @@ def read_weights(name: str) -> Weights:
     numbers = {f"classes.{key}": weight for key, weight in classes.items()}
     numbers |= {key: value[key] for key in ("unknown", "floor", "ceiling") if key in value}
     mistakes += [f"`{key}` is not a number from 0 to {MOST:,.0f}" for key, value in numbers.items() if not _fits(value)]
+    blocks = value.get("rule", [])
+    if not isinstance(blocks, list):
+        mistakes.append("`rule` is not a list of tables; each begins with [[rule]]")
+        blocks = []
+    wrong, found = read_blocks(blocks, "weights")
+    mistakes += wrong
+    mistakes += [
+        f"rule `{r.name}`: `weight` is not a number from 0 to {MOST:,.0f}" for r in found if not _fits(r.verdict)
+    ]
     if not mistakes and value.get("floor", 0) > value.get("ceiling", math.inf):
         mistakes.append("`floor` is above `ceiling`")
     if mistakes:
@@ -92,6 +108,7 @@ def read_weights(name: str) -> Weights:
         unknown=float(value.get("unknown", min(weights.values()))),
         floor=float(value.get("floor", 0.0)),
         ceiling=None if ceiling is None else float(ceiling),
+        rules=tuple(found),
     )
 
 

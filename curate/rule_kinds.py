@@ -113,6 +113,7 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
         "verified": ("bool", "whether the record says that people checked it"),
     },
 }
+COLUMNS["weights"] = COLUMNS["conditions"]
 
 # What a cleaning rule judges. Rules about single messages ask about the columns of `clean-messages`.
 UNITS = ("conversation", "response", "prompt")
@@ -126,4 +127,5 @@ VERDICTS: dict[str, tuple[str, type | tuple[type, ...], str]] = {
     "defects": ("severity", (int, float), "0 to 1: how much of the reward the defect takes away"),
     "tasks": ("task", str, "the task, such as `maths`"),
     "conditions": ("condition", str, "the text that the prompt carries, such as `GPT4`"),
+    "weights": ("weight", (int, float), "what the response weighs in place of its class"),
 }

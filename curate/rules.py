@@ -135,11 +135,23 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
     if kind not in VERDICTS:
         known = ", ".join(f"`{name}`" for name in VERDICTS)
         raise RuleError(f"a file of kind `{kind}` has no rules", where=path, hint=f"kinds with rules: {known}")
-    mistakes = _unknown_keys(value, {"schema", "kind", "rule"}, "the file")
-    blocks = value.get("rule")
-    if not isinstance(blocks, list) or not blocks:
+    # A weights file is more than its rules, and may have none.
+    more = {"classes", "unknown", "floor", "ceiling"} if kind == "weights" else set()
+    mistakes = _unknown_keys(value, {"schema", "kind", "rule", *more}, "the file")
+    blocks = value.get("rule", [] if more else None)
+    if not isinstance(blocks, list) or not (blocks or more):
         mistakes.append("the file has no [[rule]]")
         blocks = []
+    found, rules = read_blocks(blocks, kind, check_cases=check_cases)
+    if mistakes := mistakes + found:
+        count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
+        raise RuleError(f"the rule file has {count}:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
+    return RuleSet(kind, path, tuple(rules))
+
+
+def read_blocks(blocks: list[Any], kind: str, *, check_cases: bool = True) -> tuple[list[str], list[Rule]]:
+    """The mistakes among blocks of rules, and the rules, with their cases run."""
+    mistakes: list[str] = []
     rules: list[Rule] = []
     for position, block in enumerate(blocks, start=1):
         found, rule = _read_rule(block, kind, f"rule {position}")
@@ -149,10 +161,7 @@ def load(name: str, kind: str, *, check_cases: bool = True) -> RuleSet:
         elif rule:
             rules.append(rule)
             mistakes += _failed_cases(rule, columns_of(kind, rule.unit)) if check_cases and not found else []
-    if mistakes:
-        count = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "a mistake"
-        raise RuleError(f"the rule file has {count}:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
-    return RuleSet(kind, path, tuple(rules))
+    return mistakes, rules
 
 
 @dataclass(frozen=True)
@@ -173,14 +182,17 @@ def check(name: str) -> Checked:
     """
     path = locate(name)
     kind = kind_of(path)
-    if kind in VERDICTS:
+    if kind in VERDICTS and kind not in _READERS:
         rules = load_any(str(path)).rules
         return Checked(str(path), kind, len(rules), sum(len(rule.cases) for rule in rules))
     if kind not in _READERS:
         raise RuleError(f"unknown `kind` {kind!r}", where=path, hint=did_you_mean(kind, {*VERDICTS, *_READERS}))
     module, function = _READERS[kind]
     found = getattr(import_module(module), function)(str(path))
-    return Checked(str(path), kind, 1, len(getattr(found, "cases", ())))
+    # A weights file may have rules; of others, the file itself is the one.
+    rules = getattr(found, "rules", ())
+    cases = sum(len(rule.cases) for rule in rules) or len(getattr(found, "cases", ()))
+    return Checked(str(path), kind, len(rules) or 1, cases)
 
 
 def load_any(name: str) -> RuleSet:
@@ -247,7 +259,7 @@ def _read_rule(block: Any, kind: str, where: str) -> tuple[list[str], Rule | Non
         mistakes.append(f"{where}: `{verdict}` is missing or wrong; it is {meaning}")
     elif kind == "clean" and value not in ("drop", "keep", *(["mask"] if unit == "response" else [])):
         mistakes.append(f"{where}: `export` is {value!r}; it is {meaning}")
-    elif isinstance(value, int | float) and not 0 <= value <= 1:
+    elif kind == "defects" and isinstance(value, int | float) and not 0 <= value <= 1:
         mistakes.append(f"{where}: `severity` is {value}; it is {meaning}")
     cases = block.get("case", [])
     if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):

@@ -138,3 +138,11 @@ def test_the_rules_of_the_rules_page_hold(tmp_path: Path) -> None:
     for name, block in zip(("only_greeting", "only_thanks"), blocks, strict=True):
         (tmp_path / "mine.toml").write_text(block, "utf-8")
         assert [rule.name for rule in rules.load(str(tmp_path / "mine.toml"), "clean").rules] == [name]
+
+
+def test_the_policies_of_the_weights_page_hold(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (DOCS / "weights.md").read_text("utf-8"), re.DOTALL)
+    for kind, block in zip(("weights", "conditions"), blocks, strict=True):
+        (tmp_path / "mine.toml").write_text(block, "utf-8")
+        checked = rules.check(str(tmp_path / "mine.toml"))
+        assert (checked.kind, checked.cases) == (kind, 2 * checked.rules)

@@ -259,7 +259,7 @@ def test_what_cannot_be_tried_says_so(workspace: Callable[..., Workspace], tmp_p
     with pytest.raises(RuleError, match="cannot be tried alone"):
         try_rules("claims", ws.path)
     with pytest.raises(RuleError, match="has no rules"):
-        try_rules("weights", ws.path)
+        try_rules("keep", ws.path)
     with pytest.raises(WorkspaceError, match="not a curate workspace"):
         try_rules("labels", tmp_path / "nowhere")
     (tmp_path / "bad.toml").write_text(LABELS.replace("model ~*", "modle ~*"))

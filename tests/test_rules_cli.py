@@ -128,7 +128,7 @@ def test_the_number_of_examples_and_the_seed_can_be_given(run: Run, ws: Workspac
     [
         ("explain nosuch", "no rule and no rule file `nosuch`"),
         ("try labels -w nowhere", "not a curate workspace"),
-        ("try weights", "has no rules"),
+        ("try keep", "has no rules"),
         ("columns label", "no rules of kind `label`"),
     ],
 )

@@ -14,7 +14,7 @@ from curate.console import Talk, plain
 from curate.errors import RuleError, did_you_mean
 from curate.explain import differences, frames
 from curate.explain.excerpts import asked, beside, seen, short, shows_text
-from curate.export.mix import shuffle_hash
+from curate.export.hashing import shuffle_hash
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:

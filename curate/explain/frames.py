@@ -24,9 +24,10 @@ UNITS = {
     "defects": "responses",
     "tasks": "conversations",
     "conditions": "responses",
+    "weights": "responses",
 }
 # Kinds of which only the first rule that fires counts.
-FIRST_WINS = ("labels", "tasks", "conditions")
+FIRST_WINS = ("labels", "tasks", "conditions", "weights")
 
 
 def require(rule_set: RuleSet) -> None:
@@ -119,4 +120,11 @@ def _conditions(
     yield frame, asking
 
 
-_BATCHES = {"labels": _labels, "clean": _clean, "defects": _defects, "tasks": _tasks, "conditions": _conditions}
+_BATCHES = {
+    "labels": _labels,
+    "clean": _clean,
+    "defects": _defects,
+    "tasks": _tasks,
+    "conditions": _conditions,
+    "weights": _conditions,
+}

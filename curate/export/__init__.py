@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,16 @@ from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
 from curate.export import publish
+from curate.export.apart import Apart
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
+from curate.export.mixture import cap
+from curate.export.mixture import shares as mix_shares
 from curate.export.plan import check, known_formats
 from curate.export.policy import settle
+from curate.export.preview import Preview
+from curate.export.solve import solve as solve_beta
+from curate.export.splits import held_out
 from curate.export.tally import ClassWeights, Tally
 from curate.workspace import Workspace, fingerprint
 
@@ -28,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 4
+VERSION = 5
+# Why a conversation is left out without a fault of its own, so that no copy of it would do better.
+_NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
 INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
 
@@ -55,6 +63,7 @@ class ExportResult:
         classes: Weights of the trained responses by class; a null class is `unknown`.
         effective_sample_size: (Σw)²/Σw² over the trained responses.
         files: Files of the export, relative to `out`; none for a dry run.
+        preview: Weights and loss mass by class, reward, task, source and language; None = nothing was done.
     """
 
     out: Path
@@ -74,6 +83,7 @@ class ExportResult:
     classes: dict[str, ClassWeights]
     effective_sample_size: float
     files: tuple[str, ...]
+    preview: dict[str, Any] | None = None
 
 
 def export(
@@ -101,6 +111,16 @@ def export(
     keep_flagged: Sequence[str] = (),
     drop_flagged: Sequence[str] = (),
     mask_flagged: Sequence[str] = (),
+    solve: str | None = None,
+    floor: float | None = None,
+    ceiling: float | None = None,
+    per: str = "token",
+    rounding: str = "none",
+    only: Sequence[str] = (),
+    shares: Sequence[str] = (),
+    mixture: str = "weight",
+    caps: Sequence[str] = (),
+    validation: float = 0.0,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> ExportResult:
@@ -132,6 +152,16 @@ def export(
         keep_flagged: Cleaning rules whose conversations are kept after all.
         drop_flagged: Cleaning rules whose conversations are dropped after all.
         mask_flagged: Cleaning rules whose responses weigh 0 after all.
+        solve: What β is solved for: `ratio=10`, `share:CLASS=0.6` (of the loss mass) or `ess=0.5` (of the responses).
+        floor: Least weight above zero; None = as the weights file says.
+        ceiling: Greatest weight; None = as the weights file says.
+        per: What a weight is for: each `token` of a response, or the whole `response`.
+        rounding: `none`, or `bf16`: weights that trainers with bfloat16 hold exactly.
+        only: Classes to train on; responses of others weigh 0. Empty = all.
+        shares: Target shares of the loss mass: `task:maths=0.3`, `source:…`, `language:…` or `class:…`.
+        mixture: What brings them about: `weight`, or `sample`, a seeded choice of conversations.
+        caps: Most conversations per source: `5000` for each, `SOURCE=5000` for one.
+        validation: Share of the conversations to hold out, by families, in the folder `validation`.
         dry_run: Count and write nothing.
         quiet: No progress.
 
@@ -153,6 +183,7 @@ def export(
         max_length=max_length,
         long=long,
         epochs=epochs,
+        seed=seed,
         name=name,
         licences=licences,
         conditions=conditions,
@@ -161,11 +192,27 @@ def export(
         keep_flagged=keep_flagged,
         drop_flagged=drop_flagged,
         mask_flagged=mask_flagged,
+        solve=solve,
+        floor=floor,
+        ceiling=ceiling,
+        per=per,
+        rounding=rounding,
+        only=only,
+        shares=shares,
+        mixture=mixture,
+        caps=caps,
+        validation=validation,
     )
     ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
     if not ws.shards("conversations"):
         raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
     policy, encoder = settle(ws, plan, talk), plan.encoder
+    policy = solve_beta(ws, cap(ws, policy), talk)
+    policy, report = mix_shares(ws, policy)
+    if policy.shape.per == "token":
+        # What follows weighs tokens; it counts none but those that it writes.
+        policy = replace(policy, tokens=None)
+    validation_keys = held_out(ws, policy) if policy.shape.validation else None
     facts = {
         "format": format,
         "version": VERSION,
@@ -180,11 +227,14 @@ def export(
         "policy": policy.options,
     }
     tally = Tally()
-    rows = _decided(ws, policy, encoder, tally, talk)
+    depends = policy.weighting in ("judge", "mixed") or policy.shape.goal
+    preview = Preview(policy.beta if depends else None, policy.shape.per, encoder is not None, report)
+    preview.validation = 0 if validation_keys is None else len(validation_keys)
+    rows = _decided(ws, policy, encoder, tally, preview, talk)
     if dry_run:
         for _ in rows:
             pass
-        return _result(out, format, policy.note, tally.as_dict(), ())
+        return _result(out, format, policy.note, tally.as_dict(), (), preview=preview)
 
     with ws.lock():
         made_of = fingerprint(VERSION, facts, [_shards(ws, table) for table in ("conversations", *policy.tables)])
@@ -197,15 +247,20 @@ def export(
             names = (*found["files"], folders.MANIFEST)
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
-            plan.writer.write(Job(folder, name, rows, plan.template, encoder, epochs, seed, facts))
+            apart = Apart(folder / folders.SPILL / "validation", validation_keys)
+            job = Job(folder, name, apart.train(rows), plan.template, encoder, epochs, seed, facts)
+            plan.writer.write(job)
+            apart.write(plan.writer, job)
             counts = tally.as_dict()
             if not tally.rows:
+                if tally.dropped["zero_weight"]:
+                    raise CurateError("every weight is zero", where=policy.weights.path, hint="give a class a weight")
                 why = ", ".join(f"{number:,} `{reason}`" for reason, number in tally.dropped.most_common())
                 raise CurateError("nothing is left to export", where=ws.path, hint=f"conversations dropped: {why}")
             publish.write(folder, ws, facts, counts)
             files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
         ws.record("export", {**facts, "counts": counts, "inputs": inputs(ws)})
-    return _result(out, format, policy.note, counts, tuple(files))
+    return _result(out, format, policy.note, counts, tuple(files), preview=preview)
 
 
 def inputs(ws: Workspace) -> str:
@@ -214,7 +269,7 @@ def inputs(ws: Workspace) -> str:
 
 
 def _decided(
-    ws: Workspace, policy: Policy, encoder: Encoder | None, tally: Tally, talk: Talk
+    ws: Workspace, policy: Policy, encoder: Encoder | None, tally: Tally, preview: Preview, talk: Talk
 ) -> Iterator[pl.DataFrame]:
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
@@ -225,6 +280,7 @@ def _decided(
             if encoder:
                 mixed = encoder.encode(mixed)
             tally.add(mixed)
+            preview.add(mixed)
             dropped.append(mixed.conversations.drop_nulls("dropped"))
             yield mixed.rows
             advance(1)
@@ -241,7 +297,7 @@ def _without_keeper(ws: Workspace, dropped: list[pl.DataFrame]) -> int:
 
     reasons = pl.concat(dropped)
     copies = reasons.filter(pl.col("dropped") == "duplicate").select("key").lazy()
-    others = reasons.filter(pl.col("dropped") != "duplicate").select(removed_by="key").lazy()
+    others = reasons.filter(~pl.col("dropped").is_in(_NO_FAULT)).select(removed_by="key").lazy()
     found = ws.scan("duplicates").filter(pl.col("against").is_null()).join(copies, on="key", how="semi")
     return int(found.join(others, on="removed_by", how="semi").select(pl.len()).collect().item())
 
@@ -255,9 +311,22 @@ def _shards(ws: Workspace, table: str) -> list[Any]:
 
 
 def _result(
-    out: Path, format: str, note: str | None, counts: dict[str, Any], files: tuple[str, ...], *, unchanged: bool = False
+    out: Path,
+    format: str,
+    note: str | None,
+    counts: dict[str, Any],
+    files: tuple[str, ...],
+    *,
+    unchanged: bool = False,
+    preview: Preview | None = None,
 ) -> ExportResult:
     classes = {name: ClassWeights(**entry) for name, entry in counts["classes"].items()}
     return ExportResult(
-        out=out, format=format, note=note, unchanged=unchanged, files=files, **{**counts, "classes": classes}
+        out=out,
+        format=format,
+        note=note,
+        unchanged=unchanged,
+        files=files,
+        preview=preview.as_dict() if preview else None,
+        **{**counts, "classes": classes},
     )

@@ -15,8 +15,9 @@ import polars as pl
 from curate import redact
 from curate.errors import CurateError, WorkspaceError
 from curate.export import conditions, contaminated
+from curate.export.hashing import sampled_out, shuffle_hash, stays
+from curate.export.weights import weigh
 from curate.responses import messages
-from curate.reward import response_weight
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,16 +52,39 @@ def mix(workspace: Workspace, index: int, policy: Policy) -> Mixed:
         CurateError: A class has no condition or no weight, a weight is not finite, or a flag has no rule.
         WorkspaceError: A reward is not between 0 and 1.
     """
+    conversations, turns, responses, dropped = _decide(workspace, index, policy)
+    trained = _trained(responses, dropped)
+    _require_named(trained, policy)
+    return Mixed(_rows(conversations, turns, trained, policy), responses, dropped)
+
+
+def survey(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
+    """The trained responses of one shard as `mix` would have them, without the rows to write.
+
+    Raises:
+        CurateError: As `mix`.
+        WorkspaceError: As `mix`.
+    """
+    _, _, responses, dropped = _decide(workspace, index, policy)
+    trained = _trained(responses, dropped)
+    _require_named(trained, policy)
+    return trained
+
+
+def _decide(
+    workspace: Workspace, index: int, policy: Policy
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Conversations, turns, responses, and why each conversation is dropped."""
     conversations = _tasked(workspace, index, policy, redact.read(workspace, index))
     turns = messages(conversations)
     responses = _weigh(_responses(workspace, index, policy, conversations, turns), policy)
     conversations = _flagged(workspace, index, policy, conversations)
-    dropped = _drop(conversations, responses, policy)
-    trained = responses.filter(pl.col("masked").is_null()).join(
-        dropped.filter(pl.col("dropped").is_null()), on="key", how="semi"
-    )
-    _require_named(trained, policy)
-    return Mixed(_rows(conversations, turns, trained, policy), responses, dropped)
+    return conversations, turns, responses, _drop(conversations, responses, policy)
+
+
+def _trained(responses: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+    kept = dropped.filter(pl.col("dropped").is_null())
+    return responses.filter(pl.col("masked").is_null()).join(kept, on="key", how="semi", maintain_order="left")
 
 
 def _tasked(workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame) -> pl.DataFrame:
@@ -71,20 +95,14 @@ def _tasked(workspace: Workspace, index: int, policy: Policy, conversations: pl.
     return conversations.drop("task").join(tasks, on="key", how="left", maintain_order="left")
 
 
-def shuffle_hash(values: Keys, seed: int) -> Keys:
-    """SplitMix64 of each value, seeded: a permutation of the 64-bit integers (Steele et al. 2014)."""
-    mixed = values.astype(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (seed + 1)) % 2**64)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
-
-
 def _responses(
     workspace: Workspace, index: int, policy: Policy, conversations: pl.DataFrame, turns: pl.DataFrame
 ) -> pl.DataFrame:
     """Each response with what every stage said of it; null where none did."""
     verified = pl.col("marks").list.contains("verified")
-    of_conversation = conversations.select("key", "source", "task", verified=verified, conversation_model="model")
+    of_conversation = conversations.select(
+        "key", "source", "language", "task", verified=verified, conversation_model="model"
+    )
     frame = (
         turns.filter(pl.col("role") == "assistant")
         .join(of_conversation, on="key", how="left", maintain_order="left")
@@ -114,16 +132,16 @@ def _responses(
 
 def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     rewarded = policy.weighting != "coarse"
-    class_weight = policy.weights.of_class(pl.col("class"))
-    raw = response_weight(class_weight, pl.col("reward").cast(pl.Float64), policy.weighting, policy.beta, policy.mix)
     unscored = pl.lit(rewarded) & pl.col("reward").is_null()
     unlabelled = pl.col("class").is_null()
     calls = pl.col("tool_calls").is_not_null()  # shards hold no calls: its text would look like the end of the turn
-    weighed = responses.with_columns(
+    unwanted = pl.col("weight") == 0  # as the record states it
+    only = list(policy.shape.only)
+    weighed = weigh(responses.with_columns(unwanted=unwanted), policy).with_columns(
         condition=conditions.choose(policy.conditions),
-        weight=policy.weights.bounded(raw).cast(pl.Float32),
         fallback=unscored,
-        unwanted=pl.col("weight") == 0,  # as the record states it
+        only=pl.lit(bool(only)) & ~pl.col("class").fill_null("unknown").is_in(only),
+        sampled=sampled_out(responses["key"], policy),
     )
     weights = weighed["weight"].drop_nulls()
     if not (weights.is_finite() & (weights >= 0)).all():
@@ -139,10 +157,14 @@ def _weigh(responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .then("contaminated:" + pl.col("contaminated_by"))
         .when(pl.col("repeats"))
         .then(pl.lit("repeats"))
+        .when(pl.col("only"))
+        .then(pl.lit("only"))
         .when(pl.lit(policy.unlabelled != "keep") & unlabelled)
         .then(pl.lit("unlabelled"))
         .when(pl.lit(policy.fallback != "coarse") & unscored)
         .then(pl.lit("unscored"))
+        .when(pl.col("sampled"))
+        .then(pl.lit("sampled_out"))
         .when(pl.col("weight") == 0)
         .then(pl.lit("zero_weight"))
     ).with_columns(weight=pl.when(pl.col("masked").is_null()).then(pl.col("weight")).otherwise(pl.lit(0.0, pl.Float32)))
@@ -214,7 +236,12 @@ def _flagged(workspace: Workspace, index: int, policy: Policy, conversations: pl
 
 def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The first reason that holds, per conversation; null = exported."""
-    named = pl.col("flag").is_not_null() | pl.col("repeats") | pl.col("contaminated_by").is_not_null()
+    named = (
+        pl.col("flag").is_not_null()
+        | pl.col("repeats")
+        | pl.col("contaminated_by").is_not_null()
+        | pl.col("masked").is_in(["only", "sampled_out"])
+    )
     by_key = responses.group_by("key").agg(
         unlabelled=(pl.col("masked") == "unlabelled").any(),
         unscored=(pl.col("masked") == "unscored").any(),
@@ -238,7 +265,9 @@ def _drop(conversations: pl.DataFrame, responses: pl.DataFrame, policy: Policy) 
         .when(~pl.col("trained"))
         .then(pl.coalesce("masked", pl.lit("zero_weight")))
     )
-    return conversations.join(by_key, on="key", how="left", maintain_order="left").select("key", dropped=reason)
+    found = conversations.join(by_key, on="key", how="left", maintain_order="left").with_columns(dropped=reason)
+    over = pl.col("dropped").is_null() & ~stays(found["key"], found["source"], policy)
+    return found.select("key", dropped=pl.when(over).then(pl.lit("over_cap")).otherwise("dropped"))
 
 
 def _rows(conversations: pl.DataFrame, turns: pl.DataFrame, trained: pl.DataFrame, policy: Policy) -> pl.DataFrame:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
-from curate.export import folder, formats, publish, templates
+from curate.export import folder, formats, publish, shape, templates
 from curate.export.tokenise import load as load_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from curate.export.shape import Shape
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
     from curate.reward import Weights
@@ -47,6 +48,7 @@ class Plan:
         weighting: One of `reward.WEIGHTINGS`; `auto` is settled by the scores.
         flags: Cleaning rules by name: `drop`, `mask` or `keep`.
         flags_given: Whether the user named any of them.
+        shape: What is asked of weights, mixture and split.
     """
 
     writer: Any
@@ -62,6 +64,7 @@ class Plan:
     contaminated: str
     flags: dict[str, str]
     flags_given: bool
+    shape: Shape
 
 
 def known_formats() -> list[str]:
@@ -95,6 +98,16 @@ def check(
     keep_flagged: Sequence[str] = (),
     drop_flagged: Sequence[str] = (),
     mask_flagged: Sequence[str] = (),
+    solve: str | None = None,
+    floor: float | None = None,
+    ceiling: float | None = None,
+    per: str = "token",
+    rounding: str = "none",
+    only: Sequence[str] = (),
+    shares: Sequence[str] = (),
+    mixture: str = "weight",
+    caps: Sequence[str] = (),
+    validation: float = 0.0,
 ) -> Plan:
     """Refuse what `export` would refuse whatever the workspace holds; it need not exist yet.
 
@@ -124,6 +137,27 @@ def check(
         raise CurateError(f"`beta` is {beta}, it must be above 0", hint="0.434 spans 10:1 between best and worst")
     if not 0 <= mix <= 1:
         raise CurateError(f"`mix` is {mix}, it must be between 0 (rewards only) and 1 (classes only)")
+    shaped = shape.read(
+        solve=solve,
+        floor=floor,
+        ceiling=ceiling,
+        per=per,
+        rounding=rounding,
+        only=only,
+        shares=shares,
+        mixture=mixture,
+        caps=caps,
+        validation=validation,
+        seed=seed,
+    )
+    if shaped.goal and beta is not None:
+        raise CurateError("`beta` is given and to be solved for", hint="leave out --beta or --solve")
+    weigh = reward.read_weights(weights)
+    known_classes = {*weigh.classes, "unknown"}
+    for name_of in shaped.only:
+        if name_of not in known_classes:
+            what = f"`--only {name_of}`: the weights name no such class"
+            raise CurateError(what, where=weigh.path, hint=did_you_mean(name_of, known_classes))
     chat = templates.find(template)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
@@ -133,7 +167,7 @@ def check(
         template=chat,
         encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length, long),
         conditions=condition_rules.load(conditions),
-        weights=reward.read_weights(weights),
+        weights=weigh,
         weighting=weighting,
         beta=beta,
         mix=mix,
@@ -142,6 +176,7 @@ def check(
         contaminated=contaminated,
         flags=_flags(clean, {"keep": keep_flagged, "drop": drop_flagged, "mask": mask_flagged}),
         flags_given=bool(keep_flagged or drop_flagged or mask_flagged),
+        shape=shaped,
     )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curate import reward
 from curate.errors import WorkspaceError
+from curate.export.shape import Shape
 from curate.judge import LOCAL_NOTE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from curate.console import Talk
     from curate.export.plan import Plan
     from curate.reward import Weights
     from curate.rules import RuleSet
     from curate.workspace import Workspace
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -29,6 +33,10 @@ class Policy:
         dropping: Cleaning rules that drop a conversation.
         masking: Cleaning rules whose responses weigh 0.
         keeping: Cleaning rules that change nothing.
+        shape: What was asked of weights and mixture.
+        tokens: Counts the tokens of responses; None = they are estimated.
+        limits: Greatest seeded hash of a conversation that stays, by capped source.
+        factors: `factor` of the mixture by `cell_class`, `cell_task`, `cell_source` and `cell_language`.
     """
 
     tables: tuple[str, ...]
@@ -44,6 +52,10 @@ class Policy:
     dropping: tuple[str, ...]
     masking: tuple[str, ...]
     keeping: tuple[str, ...]
+    shape: Shape = field(default_factory=Shape)
+    tokens: Callable[[list[str]], list[int]] | None = field(default=None, compare=False)
+    limits: dict[str, int] = field(default_factory=dict)
+    factors: pl.DataFrame | None = field(default=None, compare=False)
 
     @property
     def note(self) -> str | None:
@@ -63,7 +75,7 @@ class Policy:
             "weighting": self.weighting,
             "judge": self.judge,
             "note": self.note,
-            "beta": self.beta if rewarded else None,
+            "beta": self.beta if rewarded or self.beta != reward.DEFAULT_BETA else None,
             "mix": self.mix if self.weighting == "mixed" else None,
             "fallback": None if self.weighting == "coarse" else self.fallback,
             "unlabelled": self.unlabelled,
@@ -71,6 +83,8 @@ class Policy:
             "drop_flagged": list(self.dropping),
             "mask_flagged": list(self.masking),
             "keep_flagged": list(self.keeping),
+            "weight_rules": {rule.name: rule.verdict for rule in self.weights.rules},
+            "shape": asdict(self.shape),
         }
 
 
@@ -93,7 +107,7 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
         weights=plan.weights,
         weighting=chosen,
         judge=judge,
-        beta=reward.DEFAULT_BETA if plan.beta is None else plan.beta,
+        beta=reward.DEFAULT_BETA if plan.beta is None or chosen not in ("judge", "mixed") else plan.beta,
         mix=plan.mix,
         fallback=plan.fallback,
         unlabelled=plan.unlabelled,
@@ -101,6 +115,8 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
         dropping=tuple(name for name, verdict in flags.items() if verdict == "drop"),
         masking=tuple(name for name, verdict in flags.items() if verdict == "mask"),
         keeping=tuple(name for name, verdict in flags.items() if verdict == "keep"),
+        shape=plan.shape,
+        tokens=plan.encoder.count if plan.encoder and plan.shape.needs_tokens else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from curate.export.mix import shuffle_hash
+from curate.export.hashing import shuffle_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,8 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import CurateError, InputError, MissingExtraError
-from curate.export.mix import Mixed, shuffle_hash
+from curate.export.hashing import shuffle_hash
+from curate.export.mix import Mixed
 from curate.export.ragged import lists
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Encoder:
         self._markup = cache(tokenizer.markup)
         self._bos = tokenizer.bos()
         self._eot = tokenizer.markup(template.eot)
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Ids of each text and the end of its turn, however long a row may get."""
+        return [len(ids) + len(self._eot) for ids in self._texts(texts)]
 
     def encode(self, mixed: Mixed) -> Mixed:
         """Tokenise one shard.

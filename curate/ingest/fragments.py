@@ -21,7 +21,7 @@ MAX_DIGITS = 6
 # Chains that a piece is compared with.
 LOOK_BACK = 16
 # Seven random characters; words such as `example` are no such id.
-_SHAREGPT_ID = re.compile(r"(?![a-z]+\Z|[0-9]+\Z)[A-Za-z0-9_-]{7}")
+SHAREGPT_ID = re.compile(r"(?![a-z]+\Z|[0-9]+\Z)[A-Za-z0-9_-]{7}")
 
 
 class Piece(NamedTuple):
@@ -97,7 +97,7 @@ class _Chain:
         # Numbers alone are weak evidence: any two rows of a numbered set may seem to meet.
         is_whole = self.head.number == 0 or self.overlapping > 0
         both_answer = turns[-1].role == "assistant" == messages[0].role
-        return shared == 0 and is_whole and not both_answer and bool(_SHAREGPT_ID.fullmatch(base_of(piece.id) or ""))
+        return shared == 0 and is_whole and not both_answer and bool(SHAREGPT_ID.fullmatch(base_of(piece.id) or ""))
 
     def add(self, piece: Piece) -> None:
         """Take in a piece."""
