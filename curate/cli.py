@@ -36,7 +36,10 @@ Labels = Annotated[str | None, typer.Option(help="Side file of known classes; it
 SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", help="Class of a source; repeatable.")]
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
-Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
+Format = Annotated[
+    str, typer.Option("--format", help="crlft, openchat, openchat-jsonl, trl, axolotl …: docs/targets.md.")
+]
+
 
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -258,6 +261,9 @@ def export(
     epochs: Annotated[int, typer.Option(min=1, help="Files of different order, where the format has one each.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
+    emulate_weights: Annotated[
+        str | None, typer.Option(help="Where the target carries no fractional weight: resample, or drop.")
+    ] = None,
     conditions: Annotated[str, typer.Option(help="Rule file of the conditions.")] = "conditions.toml",
     weights: Annotated[str, typer.Option(help="File of the class weights.")] = "weights.toml",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count; write nothing.")] = False,
@@ -287,6 +293,7 @@ def export(
         epochs=epochs,
         seed=seed,
         name=name,
+        emulate_weights=emulate_weights,
         conditions=conditions,
         weights=weights,
         clean=clean_rules,

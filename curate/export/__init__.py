@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
+from curate.export.emulate import Division
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
 from curate.export.plan import check, known_formats
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 3
+VERSION = 4
 # Every table that may take part.
 INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
 
@@ -54,6 +55,7 @@ class ExportResult:
         classes: Weights of the trained responses by class; a null class is `unknown`.
         effective_sample_size: (Σw)²/Σw² over the trained responses.
         files: Files of the export, relative to `out`; none for a dry run.
+        drawn: Rows drawn for each epoch; None when weights were not emulated.
     """
 
     out: Path
@@ -73,6 +75,7 @@ class ExportResult:
     classes: dict[str, ClassWeights]
     effective_sample_size: float
     files: tuple[str, ...]
+    drawn: list[int] | None = None
 
 
 def export(
@@ -93,6 +96,7 @@ def export(
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
+    emulate_weights: str | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -123,6 +127,8 @@ def export(
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
+        emulate_weights: For targets that carry no fractional weight: `resample`, rows as often as they weigh, another
+            draw each epoch; or `drop`, rows that weigh at least half of the heaviest, once.
         conditions: Rule file of the conditions.
         weights: File of the class weights.
         clean: Rule file of the cleaning rules, for which flags drop a conversation or mask a response.
@@ -151,6 +157,7 @@ def export(
         long=long,
         epochs=epochs,
         name=name,
+        emulate_weights=emulate_weights,
         conditions=conditions,
         weights=weights,
         clean=clean,
@@ -172,10 +179,11 @@ def export(
         "long": encoder.long if encoder else None,
         "epochs": epochs,
         "seed": seed,
+        "emulate_weights": emulate_weights,
         "policy": policy.options,
     }
     tally = Tally()
-    rows = _decided(ws, policy, encoder, tally, talk)
+    rows = _decided(ws, policy, Division(format, plan.writer, emulate_weights), encoder, tally, talk)
     if dry_run:
         for _ in rows:
             pass
@@ -192,8 +200,9 @@ def export(
             names = (*found["files"], folders.MANIFEST)
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
-            plan.writer.write(Job(folder, name, rows, plan.template, encoder, epochs, seed, facts))
-            counts = tally.as_dict()
+            job = Job(folder, name, rows, plan.template, encoder, epochs, seed, facts, emulate_weights)
+            plan.writer.write(job)
+            counts = tally.as_dict() | {"drawn": list(job.drawn.values()) if emulate_weights else None}
             if not tally.rows:
                 why = ", ".join(f"{number:,} `{reason}`" for reason, number in tally.dropped.most_common())
                 raise CurateError("nothing is left to export", where=ws.path, hint=f"conversations dropped: {why}")
@@ -208,14 +217,14 @@ def inputs(ws: Workspace) -> str:
 
 
 def _decided(
-    ws: Workspace, policy: Policy, encoder: Encoder | None, tally: Tally, talk: Talk
+    ws: Workspace, policy: Policy, division: Division, encoder: Encoder | None, tally: Tally, talk: Talk
 ) -> Iterator[pl.DataFrame]:
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
     dropped = []
     with talk.progress("export", len(shards), "shards") as advance:
         for index in shards:
-            mixed = mix_shard(ws, index, policy)
+            mixed = division.divide(mix_shard(ws, index, policy))
             if encoder:
                 mixed = encoder.encode(mixed)
             tally.add(mixed)

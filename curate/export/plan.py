@@ -13,6 +13,7 @@ from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
 from curate.export import folder, formats, templates
+from curate.export.emulate import EMULATIONS
 from curate.export.tokenise import load as load_encoder
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def check(
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
+    emulate_weights: str | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -122,10 +124,16 @@ def check(
         raise CurateError(f"`beta` is {beta}, it must be above 0", hint="0.434 spans 10:1 between best and worst")
     if not 0 <= mix <= 1:
         raise CurateError(f"`mix` is {mix}, it must be between 0 (rewards only) and 1 (classes only)")
+    if emulate_weights is not None and emulate_weights not in EMULATIONS:
+        raise CurateError(
+            f"unknown way to emulate weights `{emulate_weights}`", hint=did_you_mean(emulate_weights, EMULATIONS)
+        )
     chat = templates.find(template)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
+        raise CurateError(f"the format `{format}` holds text, no token ids", hint="leave out --tokenizer")
     return Plan(
         writer=writer,
         template=chat,
