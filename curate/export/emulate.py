@@ -15,7 +15,8 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import CurateError
-from curate.export.mix import Mixed, shuffle_hash
+from curate.export.hashing import shuffle_hash
+from curate.export.mix import Mixed
 from curate.export.ragged import regrouped
 
 if TYPE_CHECKING:
