@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 # Rises when the same inputs and options give other files.
 VERSION = 3
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
+INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores", "corrections")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class ExportResult:
         classes: Weights of the trained responses by class; a null class is `unknown`.
         effective_sample_size: (Σw)²/Σw² over the trained responses.
         files: Files of the export, relative to `out`; none for a dry run.
+        corrected: Trained responses whose class or reward was corrected by hand.
     """
 
     out: Path
@@ -73,6 +74,7 @@ class ExportResult:
     classes: dict[str, ClassWeights]
     effective_sample_size: float
     files: tuple[str, ...]
+    corrected: dict[str, int] = field(default_factory=dict)
 
 
 def export(
