@@ -11,11 +11,13 @@ import typer
 
 from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.correct_cli import correct
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
 from curate.push_cli import push
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
+from curate.tools_cli import diff, doctor
 from curate.verify_cli import verify
 
 app = typer.Typer(
@@ -352,6 +354,11 @@ def report(workspace: WorkspaceOption = DEFAULT, json: Json = False) -> None:
         output.json(funnel)
     else:
         output.funnel(funnel)
+
+
+app.command()(correct)
+app.command()(diff)
+app.command()(doctor)
 
 
 def _pairs(option: str, text: str | None) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ VERSION = 6
 # Why a conversation is left out without a fault of its own, so that no copy of it would do better.
 _NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
+INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores", "corrections")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class ExportResult:
         files: Files of the export, relative to `out`; none for a dry run.
         preview: Weights and loss mass by class, reward, task, source and language; None = nothing was done.
         drawn: Rows drawn for each epoch; None when weights were not emulated.
+        corrected: Trained responses whose class or reward was corrected by hand.
     """
 
     out: Path
@@ -87,6 +88,7 @@ class ExportResult:
     files: tuple[str, ...]
     preview: dict[str, Any] | None = None
     drawn: list[int] | None = None
+    corrected: dict[str, int] = field(default_factory=dict)
 
 
 def export(
