@@ -335,7 +335,7 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(
 
 
 def test_what_is_there_is_not_made_again(scene: Path, expected: dict[str, bytes]) -> None:
-    assert finish(start(scene, signal.SIGKILL, 14))[0] == -signal.SIGKILL
+    assert finish(start(scene, signal.SIGKILL, 24))[0] == -signal.SIGKILL
     files = {path: path.stat().st_mtime_ns for path in scene.rglob("part-*.parquet")}
     assert len(files) > 6
     assert finish(start(scene)) == (0, "")
