@@ -228,10 +228,9 @@ class Workspace:
         """Write down the digest of a shard before it takes its place, so that a later change of one byte shows."""
         with finished.open("rb") as file:
             digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
-        path = self.digest_file(table, index)
-        temporary = path.with_name(f"{path.name}.tmp")
-        temporary.write_text(json.dumps({"blake2b": digest, "fingerprint": stamp.get("fingerprint")}) + "\n", "utf-8")
-        temporary.replace(path)
+        # Half written, it counts as none; the shard has not taken its place then, and will be written again.
+        said = json.dumps({"blake2b": digest, "fingerprint": stamp.get("fingerprint")})
+        self.digest_file(table, index).write_text(f"{said}\n", "utf-8")
 
     def digest_file(self, table: str, index: int) -> Path:
         """Where the digest of a shard's bytes lives: BLAKE2b-128, and the fingerprint of the shard that it is of."""
