@@ -14,6 +14,7 @@ from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
 from curate.push_cli import push
+from curate.report_cli import report
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
 from curate.verify_cli import verify
@@ -335,16 +336,7 @@ app.command()(verify)
 app.command()(push)
 
 
-@app.command()
-def report(workspace: WorkspaceOption = DEFAULT, json: Json = False) -> None:
-    """Show the funnel: from the records of the dumps to the rows of the export, every loss by its reason."""
-    import curate
-
-    funnel = curate.funnel(workspace)
-    if json:
-        output.json(funnel)
-    else:
-        output.funnel(funnel)
+app.command()(report)
 
 
 def _pairs(option: str, text: str | None) -> dict[str, str] | None:
