@@ -19,10 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.clean import clean as clean
+    from curate.corrections import correct as correct
+    from curate.corrections import corrections as corrections
     from curate.decontaminate import decontaminate as decontaminate
     from curate.dedup import dedup as dedup
     from curate.dedup import restore as restore
     from curate.dedup.explain import explain_duplicate as explain_duplicate
+    from curate.diff import diff as diff
+    from curate.doctor import doctor as doctor
     from curate.errors import CurateError as CurateError
     from curate.export import export as export
     from curate.ingest import ingest as ingest
@@ -43,8 +47,12 @@ _PUBLIC = {
     "CurateError": "curate.errors",
     "Workspace": "curate.workspace",
     "clean": "curate.clean",
+    "correct": "curate.corrections",
+    "corrections": "curate.corrections",
     "decontaminate": "curate.decontaminate",
     "dedup": "curate.dedup",
+    "diff": "curate.diff",
+    "doctor": "curate.doctor",
     "explain_duplicate": "curate.dedup.explain",
     "export": "curate.export",
     "funnel": "curate.report.funnel",

@@ -11,12 +11,14 @@ import typer
 
 from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.correct_cli import correct
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
 from curate.push_cli import push
 from curate.report_cli import report
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
+from curate.tools_cli import diff, doctor
 from curate.verify_cli import verify
 
 app = typer.Typer(
@@ -39,7 +41,10 @@ Labels = Annotated[str | None, typer.Option(help="Side file of known classes; it
 SourceClass = Annotated[list[str] | None, typer.Option(metavar="NAME=CLASS", help="Class of a source; repeatable.")]
 Assume = Annotated[str | None, typer.Option(help="Class of responses that no rule knows, on your own word.")]
 Weighting = Annotated[str, typer.Option(help="auto, coarse, judge, mixed or local.")]
-Format = Annotated[str, typer.Option("--format", help="crlft, openchat or openchat-jsonl.")]
+Format = Annotated[
+    str, typer.Option("--format", help="crlft, openchat, openchat-jsonl, trl, axolotl …: docs/targets.md.")
+]
+
 
 
 @app.callback(invoke_without_command=True)
@@ -265,6 +270,9 @@ def export(
     licence: Annotated[
         list[str] | None, typer.Option(metavar="SOURCE=ID", help="Licence of a source, for the card; repeatable.")
     ] = None,
+    emulate_weights: Annotated[
+        str | None, typer.Option(help="Where the target carries no fractional weight: resample, or drop.")
+    ] = None,
     conditions: Annotated[str, typer.Option(help="Rule file of the conditions.")] = "conditions.toml",
     weights: Annotated[str, typer.Option(help="File of the class weights.")] = "weights.toml",
     solve: Annotated[str | None, typer.Option(help="Solve beta: ratio=10, share:gpt-4=0.6 or ess=0.5.")] = None,
@@ -310,6 +318,7 @@ def export(
         seed=seed,
         name=name,
         licences=_licences(licence),
+        emulate_weights=emulate_weights,
         conditions=conditions,
         weights=weights,
         clean=clean_rules,
@@ -337,6 +346,11 @@ app.command()(push)
 
 
 app.command()(report)
+
+
+app.command()(correct)
+app.command()(diff)
+app.command()(doctor)
 
 
 def _pairs(option: str, text: str | None) -> dict[str, str] | None:

@@ -90,7 +90,10 @@ def judges_attack(
 
 @judges_app.command("fit")
 def judges_fit(
-    labels: Annotated[str, typer.Argument(metavar="LABELS", help="CSV, JSON Lines or Parquet: key, turn, label.")],
+    labels: Annotated[
+        str | None,
+        typer.Argument(metavar="LABELS", help="CSV, JSON Lines or Parquet: key, turn, label; else the corrections."),
+    ] = None,
     workspace: WorkspaceOption = DEFAULT,
     scale: Annotated[str | None, typer.Option(help="Worst and best label, LOW,HIGH; else those there are.")] = None,
     json: Json = False,

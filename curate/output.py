@@ -168,5 +168,8 @@ def export(result: Any) -> None:
     ):
         if count:
             sys.stdout.write(f"  {count:,} {what}\n")
+    if result.corrected:
+        said = ", ".join(f"{count:,} {what}" for what, count in result.corrected.items())
+        sys.stdout.write(f"  corrected by hand: {said}\n")
     if result.note:
         sys.stdout.write(f"  note: {result.note}\n")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from curate.corrections import store
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         the response `response`. `task` is that of `tasks`, decided by `task_rule`; what the record states is
         `stated_task`. `contaminated` lists the benchmarks that the conversation holds items of.
 
+        `corrected_class` and `corrected_reward` are what was said by hand, which `curate export` takes instead.
+
     Raises:
         WorkspaceError: Not a workspace.
     """
@@ -91,6 +94,9 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
             rows = rows.join(other, on=on, how="left", maintain_order="left")
     if ws.shards("contamination"):
         rows = rows.join(_contaminated(ws), on="key", how="left", maintain_order="left")
+    if ws.shards("corrections"):
+        said = store.current(ws).select("content_hash", "turn", corrected_class="class", corrected_reward="reward")
+        rows = rows.join(said.lazy(), on=["content_hash", "turn"], how="left", maintain_order="left")
     return rows
 
 

@@ -218,6 +218,21 @@ TABLES = {
             ),
         ),
         Table(
+            "corrections",
+            stage="correct",
+            rows="one per correction by hand, in the order they were made; rows are only ever added",
+            columns=(
+                Column("content_hash", pa.string(), "of the conversation, so that it holds for every copy of it"),
+                Column("turn", pa.int32(), "index of the response in `messages`"),
+                Column("class", pa.string(), "the right class, or `unknown`; null = not about it", nullable=True),
+                Column("reward", pa.float32(), "the right reward, 0 to 1; null = not about it", nullable=True),
+                Column("undo", pa.bool_(), "whether it takes back all before it of the same response"),
+                Column("by", pa.string(), "who said so"),
+                Column("at", pa.timestamp("us", tz="UTC"), "when"),
+                Column("why", pa.string(), "the reason given", nullable=True),
+            ),
+        ),
+        Table(
             "matches",
             stage="decontaminate",
             rows="one per stretch of tokens that a message shares with a benchmark item",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STAMP = b"curate"
 INGESTED = ("conversations", "rejects")
+# Tables that are not made from the conversations of a shard.
+FREE = (*INGESTED, "corrections")
 
 
 def fingerprint(*parts: object) -> str:
@@ -209,16 +211,31 @@ class Workspace:
 
         from curate.schema import TABLES
 
-        if table not in INGESTED:
+        if table not in FREE:
             stamp = {**stamp, "of": self.stamp("conversations", index).get("fingerprint")}
         path, options = self.shard(table, index), parquet_options(noise=TABLES[table].noise)
         try:
             with atomic(path) as temporary, pq.ParquetWriter(temporary, TABLES[table].arrow, **options) as writer:
                 writer.write_table(data)
                 writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
+                writer.close()
+                self._keep_digest(table, index, temporary, stamp)
         except OSError as error:
             what = f"the workspace cannot be written: {error.strerror or error}"
             raise WorkspaceError(what, where=path, hint="make room or free the folder, then run it again") from error
+
+    def _keep_digest(self, table: str, index: int, finished: Path, stamp: dict[str, Any]) -> None:
+        """Write down the digest of a shard before it takes its place, so that a later change of one byte shows."""
+        with finished.open("rb") as file:
+            digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+        path = self.digest_file(table, index)
+        temporary = path.with_name(f"{path.name}.tmp")
+        temporary.write_text(json.dumps({"blake2b": digest, "fingerprint": stamp.get("fingerprint")}) + "\n", "utf-8")
+        temporary.replace(path)
+
+    def digest_file(self, table: str, index: int) -> Path:
+        """Where the digest of a shard's bytes lives: BLAKE2b-128, and the fingerprint of the shard that it is of."""
+        return self.path / table / f".part-{index:05}.digest"
 
     def read(self, table: str, index: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """One shard as a frame; the checksums of its pages are verified.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
 from curate.export import publish
 from curate.export.apart import Apart
+from curate.export.emulate import Division
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
 from curate.export.mixture import cap
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 5
+VERSION = 6
 # Why a conversation is left out without a fault of its own, so that no copy of it would do better.
 _NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores")
+INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores", "corrections")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class ExportResult:
         effective_sample_size: (Σw)²/Σw² over the trained responses.
         files: Files of the export, relative to `out`; none for a dry run.
         preview: Weights and loss mass by class, reward, task, source and language; None = nothing was done.
+        drawn: Rows drawn for each epoch; None when weights were not emulated.
+        corrected: Trained responses whose class or reward was corrected by hand.
     """
 
     out: Path
@@ -84,6 +87,8 @@ class ExportResult:
     effective_sample_size: float
     files: tuple[str, ...]
     preview: dict[str, Any] | None = None
+    drawn: list[int] | None = None
+    corrected: dict[str, int] = field(default_factory=dict)
 
 
 def export(
@@ -105,6 +110,7 @@ def export(
     seed: int = 0,
     name: str = "train",
     licences: Mapping[str, str] | None = None,
+    emulate_weights: str | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -146,6 +152,8 @@ def export(
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
         licences: Identifiers by source, for the card.
+        emulate_weights: For targets that carry no fractional weight: `resample`, rows as often as they weigh, another
+            draw each epoch; or `drop`, rows that weigh at least half of the heaviest, once.
         conditions: Rule file of the conditions.
         weights: File of the class weights.
         clean: Rule file of the cleaning rules, for which flags drop a conversation or mask a response.
@@ -186,6 +194,7 @@ def export(
         seed=seed,
         name=name,
         licences=licences,
+        emulate_weights=emulate_weights,
         conditions=conditions,
         weights=weights,
         clean=clean,
@@ -224,13 +233,15 @@ def export(
         "long": encoder.long if encoder else None,
         "epochs": epochs,
         "seed": seed,
+        "emulate_weights": emulate_weights,
         "policy": policy.options,
     }
     tally = Tally()
     depends = policy.weighting in ("judge", "mixed") or policy.shape.goal
     preview = Preview(policy.beta if depends else None, policy.shape.per, encoder is not None, report)
     preview.validation = 0 if validation_keys is None else len(validation_keys)
-    rows = _decided(ws, policy, encoder, tally, preview, talk)
+    division = Division(format, plan.writer, emulate_weights)
+    rows = _decided(ws, policy, division, encoder, tally, preview, talk)
     if dry_run:
         for _ in rows:
             pass
@@ -248,10 +259,10 @@ def export(
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
             apart = Apart(folder / folders.SPILL / "validation", validation_keys)
-            job = Job(folder, name, apart.train(rows), plan.template, encoder, epochs, seed, facts)
+            job = Job(folder, name, apart.train(rows), plan.template, encoder, epochs, seed, facts, emulate_weights)
             plan.writer.write(job)
             apart.write(plan.writer, job)
-            counts = tally.as_dict()
+            counts = tally.as_dict() | {"drawn": list(job.drawn.values()) if emulate_weights else None}
             if not tally.rows:
                 if tally.dropped["zero_weight"]:
                     raise CurateError("every weight is zero", where=policy.weights.path, hint="give a class a weight")
@@ -269,14 +280,20 @@ def inputs(ws: Workspace) -> str:
 
 
 def _decided(
-    ws: Workspace, policy: Policy, encoder: Encoder | None, tally: Tally, preview: Preview, talk: Talk
+    ws: Workspace,
+    policy: Policy,
+    division: Division,
+    encoder: Encoder | None,
+    tally: Tally,
+    preview: Preview,
+    talk: Talk,
 ) -> Iterator[pl.DataFrame]:
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
     dropped = []
     with talk.progress("export", len(shards), "shards") as advance:
         for index in shards:
-            mixed = mix_shard(ws, index, policy)
+            mixed = division.divide(mix_shard(ws, index, policy))
             if encoder:
                 mixed = encoder.encode(mixed)
             tally.add(mixed)

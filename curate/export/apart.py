@@ -51,7 +51,8 @@ class Apart:
         if self.keys is None:
             return
         rows = (pl.read_ipc(path) for path in sorted(self.spill.glob("*.arrow")))
-        inner = replace(job, folder=job.folder / NAME, name=NAME, rows=rows, facts={**job.facts, "name": NAME})
+        facts = {**job.facts, "name": NAME}
+        inner = replace(job, folder=job.folder / NAME, name=NAME, rows=rows, facts=facts, drawn={})
         (inner.folder / SPILL).mkdir(parents=True)
         writer.write(inner)
         shutil.rmtree(inner.folder / SPILL)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from curate.errors import CurateError
 from curate.export import shuffle
+from curate.export.emulate import Drawn
 from curate.export.folder import SPILL
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Job:
         epochs: Files of different order to write, where the format has one per epoch.
         seed: Of the shuffle.
         facts: What the manifest will say of options and policy.
+        emulate: How rows are drawn by weight (`emulate.EMULATIONS`); they have a column `draw` then.
+        drawn: Rows of each epoch, filled as they are drawn.
     """
 
     folder: Path
@@ -43,15 +47,46 @@ class Job:
     epochs: int
     seed: int
     facts: dict[str, Any]
+    emulate: str | None = None
+    drawn: dict[int, int] = field(default_factory=dict)
 
-    def store(self, convert: Callable[[pl.DataFrame], pa.Table]) -> Stored:
+    def store(self, convert: Callable[[pl.DataFrame], pa.Table]) -> Stored | Drawn:
         """The rows, converted, on disk, for `shuffled`.
 
         Args:
-            convert: From rows to a table of one schema that still has their column `order`.
+            convert: From rows to a table of one schema, row for row, that still has their column `order`.
         """
-        return shuffle.store((convert(rows) for rows in self.rows), self.folder / SPILL / "rows")
+        total = heaviest = 0.0
 
-    def shuffled(self, stored: Stored, epoch: int = 0) -> Iterator[pa.Table]:
-        """The stored rows in a seeded global order, as `stored.parts` tables; another epoch, another order."""
-        return shuffle.shuffled(stored, seed=self.seed + epoch, folder=self.folder / SPILL / f"epoch-{epoch}")
+        def converted() -> Iterator[pa.Table]:
+            nonlocal total, heaviest
+            for rows in self.rows:
+                table = convert(rows)
+                if self.emulate:
+                    draws = rows["draw"].to_numpy()
+                    total += float(draws.sum(dtype=float))
+                    heaviest = max(heaviest, float(draws.max(initial=0)))
+                    table = table.append_column("draw", rows["draw"].to_arrow())
+                yield table
+
+        stored = shuffle.store(converted(), self.folder / SPILL / "rows")
+        return Drawn(stored, self.emulate, total, heaviest) if self.emulate else stored
+
+    def shuffled(self, stored: Stored | Drawn, epoch: int = 0) -> Iterator[pa.Table]:
+        """The stored rows in a seeded global order, as `stored.parts` tables; another epoch, another order and draw.
+
+        Raises:
+            CurateError: Not one row was drawn.
+        """
+        seed = self.seed + epoch
+        if isinstance(stored, Drawn):
+            stored = replace(stored, seed=seed)
+        rows = 0
+        for table in shuffle.shuffled(stored, seed=seed, folder=self.folder / SPILL / f"epoch-{epoch}"):
+            rows += table.num_rows
+            yield table
+        if isinstance(stored, Drawn):
+            self.drawn[epoch] = rows
+            if not rows:
+                what = f"of rows that weigh {stored.total:.3g} together, none was drawn in epoch {epoch}"
+                raise CurateError(what, hint="give weights nearer to 1, or another --seed")

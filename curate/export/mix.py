@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from curate import redact
+from curate.corrections.override import override
 from curate.errors import CurateError, WorkspaceError
 from curate.export import conditions, contaminated
 from curate.export.hashing import sampled_out, shuffle_hash, stays
@@ -36,7 +37,8 @@ class Mixed:
         rows: One per exported conversation and condition: `key`, `order` (uint64, a hash to shuffle by),
             and the columns of the `crlft` format.
         responses: One per response of the shard: `key`, `turn`, `class`, `condition`, `reward`, `weight`
-            (float32), `fallback` (weighed without a reward), `masked` (why its weight is 0; null = trained).
+            (float32), `fallback` (weighed without a reward), `masked` (why its weight is 0; null = trained),
+            `corrected_class` and `corrected_reward` (said by hand).
         conversations: One per conversation of the shard: `key`, `dropped` (the reason; null = exported).
     """
 
@@ -118,6 +120,7 @@ def _responses(
             frame = frame.join(other, on=["key", "turn"], how="left", maintain_order="left")
         else:
             frame = frame.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in columns.items())
+    frame = override(workspace, frame, conversations)
     for masking in (
         _masked(workspace, index, policy),
         _repeats(workspace, index, policy),

@@ -13,6 +13,7 @@ from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
 from curate.export import folder, formats, publish, shape, templates
+from curate.export.emulate import EMULATIONS
 from curate.export.tokenise import load as load_encoder
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def check(
     seed: int = 0,
     name: str = "train",
     licences: Mapping[str, str] | None = None,
+    emulate_weights: str | None = None,
     conditions: str = "conditions.toml",
     weights: str = "weights.toml",
     clean: str = "clean.toml",
@@ -158,10 +160,16 @@ def check(
         if name_of not in known_classes:
             what = f"`--only {name_of}`: the weights name no such class"
             raise CurateError(what, where=weigh.path, hint=did_you_mean(name_of, known_classes))
+    if emulate_weights is not None and emulate_weights not in EMULATIONS:
+        raise CurateError(
+            f"unknown way to emulate weights `{emulate_weights}`", hint=did_you_mean(emulate_weights, EMULATIONS)
+        )
     chat = templates.find(template)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
+        raise CurateError(f"the format `{format}` holds text, no token ids", hint="leave out --tokenizer")
     return Plan(
         writer=writer,
         template=chat,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import reward
+from curate.corrections import store
 from curate.errors import WorkspaceError
 from curate.export.shape import Shape
 from curate.judge import LOCAL_NOTE
@@ -100,6 +101,8 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
     chosen = reward.choose_weighting(plan.weighting, judge)
     if plan.beta is not None and chosen not in ("judge", "mixed"):
         talk.warn(f"beta has no effect: the weighting is `{chosen}`")
+    if chosen == "coarse" and "corrections" in tables and (idle := store.current(workspace)["reward"].count()):
+        talk.warn(f"{idle:,} corrected scores have no effect: the weighting is `coarse`")
     flags = plan.flags if "flags" in tables or plan.flags_given else {}
     return Policy(
         tables=tables,
@@ -149,7 +152,7 @@ def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
         if table in ("duplicates", "repeats"):
             workspace.require_one_run(table)
         found.append(table)
-    return tuple(found)
+    return (*found, "corrections") if workspace.shards("corrections") else tuple(found)
 
 
 def _judge(workspace: Workspace) -> str | None:

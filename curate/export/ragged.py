@@ -20,6 +20,12 @@ def lists(flat: Flat, lengths: Flat, item: pa.DataType) -> pl.Series:
     return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(flat, item)))
 
 
+def regrouped(structs: pl.DataFrame, lengths: Flat) -> pl.Series:
+    """A list column from the fields of its flat structs."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+    return pl.Series(pa.LargeListArray.from_arrays(offsets, structs.to_struct().to_arrow()))
+
+
 def flat(column: pl.Series) -> Flat:
     """The flat values of a list column."""
     return column.explode(empty_as_null=False, keep_nulls=False).to_numpy()

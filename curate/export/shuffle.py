@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from curate.export.emulate import Drawn
+
 # What a part may take in memory, as Arrow; on disk it is about a third.
 PART_BYTES = 48 << 20
 # Rows a part has at least on average, so that the hash leaves none empty: `datasets` fails on an empty shard.
@@ -59,7 +61,7 @@ def store(tables: Iterable[pa.Table], folder: Path) -> Stored:
     return Stored(tuple(paths), rows, nbytes)
 
 
-def shuffled(stored: Stored, *, seed: int, folder: Path) -> Iterator[pa.Table]:
+def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[pa.Table]:
     """The rows in the order of a seeded hash of their column `order`, as `stored.parts` tables.
 
     Args:

@@ -31,6 +31,7 @@ class Tally:
         dropped: Conversations by reason.
         masked: Responses of exported conversations that are not trained, by reason.
         conditions: Trained responses by condition.
+        corrected: Trained responses whose class or reward was corrected by hand.
     """
 
     conversations: int = 0
@@ -43,6 +44,7 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
     conditions: Counter[str] = field(default_factory=Counter)
+    corrected: Counter[str] = field(default_factory=Counter)
     _classes: dict[str, list[float]] = field(default_factory=dict)
     _squares: float = 0.0
 
@@ -59,6 +61,8 @@ class Tally:
         self.responses += trained.height
         self.fallback += int(trained["fallback"].sum())
         self.conditions.update(_counts(trained["condition"]))
+        for what in ("class", "reward"):
+            self.corrected[what] += int(trained[f"corrected_{what}"].sum())
         if "tokens" in trained.columns:
             self.tokens = (self.tokens or 0) + int(trained["tokens"].sum())
             self.cut = (self.cut or 0) + int(mixed.rows["cut"].sum())
@@ -96,6 +100,7 @@ class Tally:
             "conditions": dict(sorted(self.conditions.items())),
             "classes": {name: vars(entry) for name, entry in self.classes.items()},
             "effective_sample_size": self.effective,
+            "corrected": {what: count for what, count in self.corrected.items() if count},
         }
 
 

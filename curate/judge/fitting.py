@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from curate.corrections import store
 from curate.errors import CurateError, InputError, did_you_mean
 from curate.judge.calibration import LEAST, USES, Calibration, isotonic, load, save
 from curate.schema import TABLES
@@ -20,21 +21,26 @@ if TYPE_CHECKING:
 FOLDS = 5
 
 
-def fit(workspace: str | Path, labels: str | Path, scale: tuple[float, float] | None = None) -> Calibration:
+def fit(
+    workspace: str | Path, labels: str | Path | None = None, scale: tuple[float, float] | None = None
+) -> Calibration:
     """Fit the curve from the raw rewards of the workspace's judge to labels; what weights use stays as it is.
 
     Args:
         workspace: Folder of the workspace.
         labels: CSV, JSON Lines or Parquet with `key`, `turn` and `label` (or `reward`: a table `scores` of a
-            stronger judge).
-        scale: Worst and best label; None = the least and the greatest there are.
+            stronger judge); None = the scores that were corrected by hand in the workspace.
+        scale: Worst and best label; None = the least and the greatest there are, of corrections 0 and 1.
 
     Raises:
         InputError: The labels cannot be read.
         CurateError: Fewer than `LEAST` labels are for scored responses, or they are all the same.
     """
     ws = Workspace(workspace)
-    wanted = _labels(Path(labels))
+    if labels is None:
+        labels, wanted, scale = ws.path / "corrections", store.labels(ws), scale or (0.0, 1.0)
+    else:
+        wanted = _labels(Path(labels))
     scores = ws.scan("scores").select("key", "turn", "raw", "judge").collect()
     judge = str(scores["judge"][0])
     joined = scores.join(wanted, on=["key", "turn"]).drop_nulls(["raw", "label"])

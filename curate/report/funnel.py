@@ -168,13 +168,14 @@ def _export(entry: dict[str, Any]) -> list[Count]:
 
 def export_counts(counts: dict[str, Any]) -> list[Count]:
     """The steps of an export by what it counted."""
-    fallback = counts["fallback"]
+    fallback, by_hand = counts["fallback"], counts.get("corrected")
     return [
         ("dropped", "conversations", sum(counts["dropped"].values()), counts["dropped"]),
         ("exported", "conversations", counts["exported"], {}),
         ("trained on", "responses", counts["responses"], counts["conditions"]),
         *([("fallback", "responses", fallback, {"no reward, weighed by class": fallback})] if fallback else []),
         ("masked", "responses", sum(counts["masked"].values()), counts["masked"]),
+        *([("corrected", "responses", max(by_hand.values()), by_hand)] if by_hand else []),
         ("rows", "rows", counts["rows"], {}),
     ]
 

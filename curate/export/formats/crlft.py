@@ -84,7 +84,7 @@ def write(job: Job) -> None:
     data.mkdir()
 
     # Columns that follow from others wait until a row is written: they take as much room again.
-    stored = job.store(lambda rows: _arrow(rows.select("order", *(n for n in schema.names if n in rows.columns))))
+    stored = job.store(lambda rows: as_arrow(rows.select("order", *(n for n in schema.names if n in rows.columns))))
     for number, table in enumerate(job.shuffled(stored)):
         path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
         options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
@@ -92,13 +92,14 @@ def write(job: Job) -> None:
             for begin in range(0, table.num_rows, ROW_GROUP):
                 rows = table.slice(begin, ROW_GROUP)
                 if job.encoder:
-                    rows = _arrow(_tokens(cast("pl.DataFrame", pl.from_arrow(rows))))
+                    rows = as_arrow(as_tokens(cast("pl.DataFrame", pl.from_arrow(rows))))
                 writer.write_table(rows.select(schema.names).cast(stamped))
     (job.folder / "chat_template.jinja").write_text(template, "utf-8")
     (job.folder / "README.md").write_text(card.render(job), "utf-8")
 
 
-def _tokens(rows: pl.DataFrame) -> pl.DataFrame:
+def as_tokens(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with `attention_mask`, `labels` and `length`, which follow from ids and weights."""
     lengths = rows["input_ids"].list.len().to_numpy()
     labels = np.where(flat(rows["loss_weights"]) > 0, flat(rows["input_ids"]), -100)
     return rows.with_columns(
@@ -108,5 +109,6 @@ def _tokens(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _arrow(rows: pl.DataFrame) -> pa.Table:
+def as_arrow(rows: pl.DataFrame) -> pa.Table:
+    """As plain Arrow lists and strings."""
     return rows.to_arrow(compat_level=pl.CompatLevel.oldest())

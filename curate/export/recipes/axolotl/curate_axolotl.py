@@ -1,0 +1,20 @@
+"""The C-RLFT loss as an axolotl plugin; `axolotl.yml` names it."""
+
+from axolotl.integrations.base import BasePlugin
+from weighted import WeightedCollator, WeightedLoss
+
+
+class WeightedPlugin(BasePlugin):
+    """Weighs every token by `loss_weights`; packing must be off."""
+
+    def get_trainer_cls(self, cfg):
+        """axolotl's trainer with our loss."""
+        if cfg.sample_packing:
+            raise ValueError("the curate plugin needs `sample_packing: false`")
+        from axolotl.core.trainers import AxolotlTrainer
+
+        return type("WeightedTrainer", (WeightedLoss, AxolotlTrainer), {})
+
+    def get_collator_cls_and_kwargs(self, cfg, is_eval=False):
+        """The collator that pads the weights, too."""
+        return WeightedCollator, {}
