@@ -80,6 +80,10 @@ def report(report: Any) -> None:
     if report.against:
         sys.stdout.write("\n")
         _lines(lambda width, _: beside(report.summary, report.against, width))
+    if report.map:
+        from curate.report.map import lines as said
+
+        lines(["", *said(report.map)])
     if report.html:
         sys.stdout.write(f"\n{plain(str(report.html))}: {report.html.stat().st_size / 1e6:.1f} MB\n")
     _require_balanced(report.summary.funnel)

@@ -41,9 +41,7 @@ def histogram(found: Histogram, colours: dict[str, str]) -> list[Element]:
     return figures
 
 
-def _columns(
-    bins: Sequence[tuple[float, float]], shares: list[float], peak: float, colour: str, name: str
-) -> Element:
+def _columns(bins: Sequence[tuple[float, float]], shares: list[float], peak: float, colour: str, name: str) -> Element:
     step = 300.0 / len(shares)
     columns = []
     for place, ((low, high), share) in enumerate(zip(bins, shares, strict=True)):
@@ -73,7 +71,7 @@ def scatter(found: Map) -> Element:
     marks = {way: colours([group.name for group in found.groups[way]]) for way in found.groups}
     dots = []
     for point in found.points:
-        places = [f"{way[0]}-{marks[way].get(point.groups[way], 'more')}" for way in marks]
+        places = [f"{way}-{marks[way].get(point.groups[way], 'more')}" for way in marks]
         title = node("title", f"{point.groups['class']} · {point.groups['reward']} · {point.prompt or '(no prompt)'}")
         x, y = 10 + (point.x - low_x) / span * (SIDE - 20), 10 + (point.y - low_y) / span * (SIDE - 20)
         dots.append(node("circle", title, cx=round(x, 1), cy=round(y, 1), r=4.0, class_=" ".join(places)))

@@ -14,3 +14,17 @@ if (search) {
     found.textContent = `${shown} of ${rows.length} responses`;
   });
 }
+const map = document.querySelector(".map");
+if (map) {
+  const hover = document.querySelector(".hover");
+  map.addEventListener("pointerover", (event) => {
+    const title = event.target.querySelector("title");
+    if (title) hover.textContent = title.textContent;
+  });
+  document.querySelectorAll("input[name=way]").forEach((input) => {
+    input.addEventListener("change", () => {
+      map.setAttribute("class", `map by-${input.value}`);
+      document.querySelectorAll(".key").forEach((key) => { key.hidden = !key.classList.contains(`of-${input.value}`); });
+    });
+  });
+}

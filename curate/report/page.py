@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from curate.errors import CurateError
 from curate.report import chart
+from curate.report.map import lines as map_lines
 from curate.report.markup import html, node, own
 from curate.report.sample import Sample, sample
 from curate.report.summary_text import compare, judging_line, number, percent
 from curate.workspace import Workspace, atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from xml.etree.ElementTree import Element
 
+    from curate.report.map import Map
     from curate.report.summary import Part, Summary
 
 HERE = Path(__file__).parent
@@ -29,7 +31,7 @@ REASONS = 12
 FIRST = 160  # characters of a text that stand in the table; the rest opens
 
 
-def write(path: Path, runs: Sequence[Summary], size: int, chars: int) -> None:
+def write(path: Path, runs: Sequence[Summary], size: int, chars: int, drawn: Map | None = None) -> None:
     """Write the page of one run, or of two side by side.
 
     Args:
@@ -37,12 +39,13 @@ def write(path: Path, runs: Sequence[Summary], size: int, chars: int) -> None:
         runs: One or two.
         size: Responses of the sample.
         chars: Characters of each text.
+        drawn: The map of the first run.
 
     Raises:
         CurateError: The file cannot be written.
     """
     samples = [sample(Workspace(run.workspace), size, chars) for run in runs]
-    text = page(runs, samples)
+    text = page(runs, samples, drawn)
     try:
         with atomic(path) as temporary:
             temporary.write_text(text, "utf-8")
@@ -51,7 +54,7 @@ def write(path: Path, runs: Sequence[Summary], size: int, chars: int) -> None:
         raise CurateError(f"the page cannot be written: {error.strerror}", where=path, hint=hint) from error
 
 
-def page(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]]) -> str:
+def page(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]], drawn: Map | None = None) -> str:
     """The page as text."""
     style, script = ((HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
     policy = (
@@ -68,7 +71,7 @@ def page(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]]) -> str:
         node("title", f"curate report: {title}"),
         own("style", style),
     )
-    body = node("body", node("main", _sections(runs, samples)), own("script", script))
+    body = node("body", node("main", _sections(runs, samples, drawn)), own("script", script))
     return f"<!doctype html>\n{html(node('html', head, body, lang='en'))}\n"
 
 
@@ -76,9 +79,9 @@ def _hash(text: str) -> str:
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _sections(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]]) -> list[Element]:
+def _sections(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]], drawn: Map | None) -> list[Element]:
     colours = chart.colours([part.name for part in runs[0].classes])
-    sections = [
+    return [
         node("header", _each(runs, lambda run: [node("h1", run.workspace), _tiles(run), _note(run)])),
         *([_section("Differences", _differences(runs[0], runs[1]))] if len(runs) > 1 else []),
         _section("From records to rows", _each(runs, _funnel)),
@@ -87,16 +90,16 @@ def _sections(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]]) -> l
         _section("Sources", _each(runs, lambda run: [_parts(run.sources, "source")])),
         _section("Tasks", _each(runs, lambda run: [_parts(run.tasks, "task")])),
         _section("Duplicates, weights, judging", _each(runs, _facts)),
+        *([_section("Map", _map(drawn))] if drawn else []),
         _section("Sample", _sample(runs, samples)),
     ]
-    return sections
 
 
 def _section(title: str, *content: Element | Iterable[Element]) -> Element:
     return node("section", node("h2", title), *content)
 
 
-def _each(runs: Sequence[Summary], content) -> Element:  # type: ignore[no-untyped-def]
+def _each(runs: Sequence[Summary], content: Callable[[Summary], Iterable[Element | None]]) -> Element:
     """The same of every run, side by side where there is room."""
     columns = [node("div", node("h3", run.workspace) if len(runs) > 1 else None, content(run)) for run in runs]
     return node("div", columns, class_="runs")
@@ -159,7 +162,9 @@ def _classes(run: Summary, colours: dict[str, str]) -> Element:
         cells = [
             node("th", part.name, scope="row"),
             node("td", f"{part.responses:,}", class_="n"),
-            node("td", chart.bar(part.responses / total if total else 0, colours.get(part.name, "more")), class_="bars"),
+            node(
+                "td", chart.bar(part.responses / total if total else 0, colours.get(part.name, "more")), class_="bars"
+            ),
             node("td", number(part.reward), class_="n"),
             node("td", f"{weight.responses:,}" if weight else "", class_="n"),
             node("td", number(weight.mean if weight else None), class_="n"),
@@ -219,6 +224,28 @@ def _differences(left: Summary, right: Summary) -> Element:
         for row in compare(left, right)
     ]
     return _table(("", left.workspace, right.workspace, "difference"), rows)
+
+
+def _map(found: Map) -> list[Element]:
+    ways = [
+        node("label", node("input", type="radio", name="way", value=way, checked=way == "class"), f" {way}")
+        for way in found.groups
+    ]
+    keys = []
+    for way, groups in found.groups.items():
+        colours = chart.colours([group.name for group in groups])
+        key = [
+            node(
+                "li",
+                node("svg", node("rect", width="100%", height="100%", class_=colours.get(group.name, "more"))),
+                f" {group.name} {group.count:,}",
+            )
+            for group in groups
+        ]
+        keys.append(node("ul", key, class_=f"key of-{way}", hidden=way != "class"))
+    said = [node("p", line.strip(), class_="note") for line in map_lines(found)]
+    hover = node("p", "point at a response to read what was asked", class_="hover", dir="auto")
+    return [node("p", "coloured by ", ways, class_="ways"), *keys, chart.scatter(found), hover, *said]
 
 
 def _sample(runs: Sequence[Summary], samples: Sequence[Sequence[Sample]]) -> list[Element]:

@@ -283,7 +283,9 @@ def _duplicates(ws: Workspace, stages: dict[str, Any]) -> Duplicates:
 
     removed = ws.scan("duplicates").filter(pl.col("removed_by").is_not_null())
     kinds = removed.group_by("kind").len().collect(engine="streaming").iter_rows()
-    sizes = removed.group_by("cluster").len().collect(engine="streaming").sort("len", "cluster", descending=[True, False])
+    sizes = (
+        removed.group_by("cluster").len().collect(engine="streaming").sort("len", "cluster", descending=[True, False])
+    )
     by_kind = Counter({str(kind): int(count) for kind, count in kinds})
     largest = {int(key): int(count) for key, count in sizes.head(LARGEST).iter_rows()}
     return Duplicates(by_kind.total(), dict(by_kind.most_common()), sizes.height, largest)

@@ -69,7 +69,9 @@ def beside(left: Summary, right: Summary, width: int) -> list[Text]:
     for number, (name, *figures) in enumerate(rows):
         cells = "  ".join(f"{figure:>{space}}" for figure, space in zip(figures, columns[1:], strict=True))
         changed = figures[2] not in ("", "0", "difference")
-        lines.append(Text(f"{plain(name, columns[0]):<{columns[0]}}  {cells}", "dim" if not number else "bold" * changed))
+        lines.append(
+            Text(f"{plain(name, columns[0]):<{columns[0]}}  {cells}", "dim" if not number else "bold" * changed)
+        )
         lines[-1].truncate(width)
     return lines
 
@@ -77,7 +79,9 @@ def beside(left: Summary, right: Summary, width: int) -> list[Text]:
 class Row:
     """One figure of two runs, as text; empty = the run does not have it."""
 
-    def __init__(self, name: str, left: float | None, right: float | None, digits: int, *, percent: bool = False) -> None:
+    def __init__(
+        self, name: str, left: float | None, right: float | None, digits: int, *, percent: bool = False
+    ) -> None:
         self.name = name
         factor, unit = (100.0, " %") if percent else (1.0, "")
         self.left, self.right = (
@@ -102,7 +106,10 @@ def compare(left: Summary, right: Summary) -> list[Row]:
         rewards = [part.reward if part else None for part in found]
         if any(reward is not None for reward in rewards):
             rows.append(Row(f"{name}: mean reward", *rewards, digits=3))
-        shares = [one.weights.classes[name].share if one.weights and name in one.weights.classes else None for one in (left, right)]
+        shares = [
+            one.weights.classes[name].share if one.weights and name in one.weights.classes else None
+            for one in (left, right)
+        ]
         if any(share is not None for share in shares):
             rows.append(Row(f"{name}: share of the weight", *shares, digits=1, percent=True))
     sizes = [one.weights.effective_sample_size if one.weights else None for one in (left, right)]
@@ -193,14 +200,23 @@ def _table(rows: Sequence[tuple[str, ...]], width: int) -> list[Text]:
     lines = []
     for place in range(len(rows)):
         cells = [column[place] for column in columns]
-        text = "  ".join([f"{cells[0]:<{spaces[0]}}", *(f"{cell:>{space}}" for cell, space in zip(cells[1:], spaces[1:], strict=True))])
+        text = "  ".join(
+            [
+                f"{cells[0]:<{spaces[0]}}",
+                *(f"{cell:>{space}}" for cell, space in zip(cells[1:], spaces[1:], strict=True)),
+            ]
+        )
         lines.append(Text(text, "" if place else "dim"))
     return lines
 
 
 def _sparks(rewards: Histogram) -> dict[str, str]:
     """Per class, its share in each bin, the lowest reward first, on one scale for all of them."""
-    shares = {group.name: [count / sum(group.counts) for count in group.counts] for group in rewards.groups if sum(group.counts)}
+    shares = {
+        group.name: [count / sum(group.counts) for count in group.counts]
+        for group in rewards.groups
+        if sum(group.counts)
+    }
     most = max((share for found in shares.values() for share in found), default=1.0)
     return {
         name: "".join(SPARKS[min(7, int(share / most * 8))] if share else " " for share in found)
