@@ -123,7 +123,7 @@ READING = [
     (("score", "--dry-run"), {"estimate"}),
     (("hist",), {"column", "by", "bins", "groups", "judges"}),
     (("hist", "chars", "--by", "model"), {"bins", "groups"}),
-    (("report",), {"steps"}),
+    (("report",), {"summary", "against", "html", "map"}),
     (("export", "-o", "shards"), {"format", "rows", "classes", "effective_sample_size", "unchanged"}),
     (("export", "-o", "other", "--dry-run"), {"rows", "files"}),
     (("run", "dump.json"), {"stages", "seconds", "funnel"}),

@@ -107,7 +107,8 @@ def _each(runs: Sequence[Summary], content: Callable[[Summary], Iterable[Element
 
 def _tiles(run: Summary) -> Element:
     counts = {step.name: step.count for step in run.funnel.steps}
-    tiles = [(name, f"{counts[name]:,}") for name in ("records", "conversations", "exported") if name in counts]
+    known = [name for name in ("records", "conversations", "exported") if name in counts]
+    tiles: list[tuple[str, str]] = [(name, f"{counts[name]:,}") for name in known]
     tiles += [("responses", f"{sum(part.responses for part in run.classes):,}")]
     if run.weights:
         tiles.append(("effective sample", f"{run.weights.effective_sample_size:,.0f}"))

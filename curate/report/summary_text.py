@@ -79,9 +79,8 @@ def beside(left: Summary, right: Summary, width: int) -> list[Text]:
 class Row:
     """One figure of two runs, as text; empty = the run does not have it."""
 
-    def __init__(
-        self, name: str, left: float | None, right: float | None, digits: int, *, percent: bool = False
-    ) -> None:
+    def __init__(self, name: str, pair: Sequence[float | None], digits: int, *, percent: bool = False) -> None:
+        left, right = pair
         self.name = name
         factor, unit = (100.0, " %") if percent else (1.0, "")
         self.left, self.right = (
@@ -95,27 +94,20 @@ class Row:
 
 def compare(left: Summary, right: Summary) -> list[Row]:
     """The figures of two runs: the steps of the funnel, then classes with their mean reward and share of the weight."""
-    rows = []
-    steps = [{step.name: step.count for step in one.funnel.steps} for one in (left, right)]
-    for name in dict.fromkeys(name for one in steps for name in one):
-        rows.append(Row(name, steps[0].get(name), steps[1].get(name), 0))
-    parts = [{part.name: part for part in one.classes} for one in (left, right)]
+    both = (left, right)
+    steps = [{step.name: step.count for step in one.funnel.steps} for one in both]
+    rows = [Row(name, [one.get(name) for one in steps], 0) for name in dict.fromkeys(n for one in steps for n in one)]
+    parts = [{part.name: part for part in one.classes} for one in both]
+    weights = [one.weights.classes if one.weights else {} for one in both]
     for name in dict.fromkeys(name for one in parts for name in one):
         found = [one.get(name) for one in parts]
-        rows.append(Row(f"{name}: responses", *(part and part.responses for part in found), digits=0))
-        rewards = [part.reward if part else None for part in found]
-        if any(reward is not None for reward in rewards):
-            rows.append(Row(f"{name}: mean reward", *rewards, digits=3))
-        shares = [
-            one.weights.classes[name].share if one.weights and name in one.weights.classes else None
-            for one in (left, right)
-        ]
-        if any(share is not None for share in shares):
-            rows.append(Row(f"{name}: share of the weight", *shares, digits=1, percent=True))
-    sizes = [one.weights.effective_sample_size if one.weights else None for one in (left, right)]
-    if any(size is not None for size in sizes):
-        rows.append(Row("effective sample size", *sizes, digits=0))
-    return rows
+        rows.append(Row(f"{name}: responses", [part.responses if part else None for part in found], 0))
+        rows.append(Row(f"{name}: mean reward", [part.reward if part else None for part in found], 3))
+        shares = [one[name].share if name in one else None for one in weights]
+        rows.append(Row(f"{name}: share of the weight", shares, 1, percent=True))
+    sizes = [one.weights.effective_sample_size if one.weights else None for one in both]
+    rows.append(Row("effective sample size", sizes, 0))
+    return [row for row in rows if row.left or row.right]
 
 
 def _funnel(steps: Sequence[Step], width: int, blocks: bool) -> list[Text]:
@@ -227,7 +219,8 @@ def _sparks(rewards: Histogram) -> dict[str, str]:
 def _facts(summary: Summary) -> Iterable[str]:
     if found := summary.duplicates:
         kinds = ", ".join(f"{count:,} {plain(kind)}" for kind, count in found.kinds.items())
-        yield f"duplicates: {found.removed:,} conversations{f' ({kinds})' if kinds else ''} in {found.clusters:,} clusters"
+        by_kind = f" ({kinds})" if kinds else ""
+        yield f"duplicates: {found.removed:,} conversations{by_kind} in {found.clusters:,} clusters"
     if weights := summary.weights:
         size = f"effective sample size {weights.effective_sample_size:,.0f} of {weights.responses:,} responses"
         conditions = ", ".join(f"{count:,} {plain(name, 30)}" for name, count in weights.conditions.items())
