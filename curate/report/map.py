@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.console import Talk, plain
 from curate.errors import CurateError, MissingExtraError
+from curate.report.histogram import CLASS_ORDER
 from curate.report.sample import sample
 from curate.workspace import Workspace
 
@@ -208,6 +209,9 @@ def _purity(way: str, names: Sequence[str], near: Any, seen: Any) -> Purity | No
 def _groups(way: str, names: Sequence[str]) -> tuple[Group, ...]:
     counts = Counter(names)
     order = sorted(counts) if way in ("reward", "cluster") else [name for name, _ in counts.most_common()]
+    if way == "class":
+        # The same colours as everywhere else on the page.
+        order.sort(key=lambda name: CLASS_ORDER.index(name) if name in CLASS_ORDER else len(CLASS_ORDER))
     return tuple(Group(name, counts[name]) for name in order)
 
 
