@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from curate.push import push as push
     from curate.report.funnel import funnel as funnel
     from curate.report.histogram import hist as hist
+    from curate.report.run import report as report
     from curate.responses import scan as scan
     from curate.verify import verify as verify
     from curate.workspace import Workspace as Workspace
@@ -59,6 +60,7 @@ _PUBLIC = {
     "ingest": "curate.ingest",
     "label": "curate.label",
     "push": "curate.push",
+    "report": "curate.report.run",
     "restore": "curate.dedup",
     "run": "curate.pipeline",
     "scan": "curate.responses",

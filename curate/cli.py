@@ -15,6 +15,7 @@ from curate.correct_cli import correct
 from curate.dedup_cli import dedup
 from curate.judges_cli import judges_app
 from curate.push_cli import push
+from curate.report_cli import report
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
 from curate.tools_cli import diff, doctor
@@ -344,16 +345,7 @@ app.command()(verify)
 app.command()(push)
 
 
-@app.command()
-def report(workspace: WorkspaceOption = DEFAULT, json: Json = False) -> None:
-    """Show the funnel: from the records of the dumps to the rows of the export, every loss by its reason."""
-    import curate
-
-    funnel = curate.funnel(workspace)
-    if json:
-        output.json(funnel)
-    else:
-        output.funnel(funnel)
+app.command()(report)
 
 
 app.command()(correct)

@@ -65,6 +65,31 @@ def funnel(funnel: Any) -> None:
     from curate.report.funnel import render
 
     _lines(lambda width, _: render(funnel, width))
+    _require_balanced(funnel)
+
+
+def report(report: Any) -> None:
+    """A run as wide as the terminal, and what differs from another.
+
+    Raises:
+        GateError: Its funnel lost something.
+    """
+    from curate.report.summary_text import beside, render
+
+    _lines(lambda width, blocks: render(report.summary, width, blocks=blocks))
+    if report.against:
+        sys.stdout.write("\n")
+        _lines(lambda width, _: beside(report.summary, report.against, width))
+    if report.map:
+        from curate.report.map import lines as said
+
+        lines(["", *said(report.map)])
+    if report.html:
+        sys.stdout.write(f"\n{plain(str(report.html))}: {report.html.stat().st_size / 1e6:.1f} MB\n")
+    _require_balanced(report.summary.funnel)
+
+
+def _require_balanced(funnel: Any) -> None:
     if not funnel.balanced:
         raise GateError(
             "the funnel is not balanced: conversations are neither exported nor dropped, or counted twice",

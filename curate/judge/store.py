@@ -186,6 +186,12 @@ def usage(path: Path) -> dict[str, tuple[int | None, int | None]]:
     return {row[0]: (row[1], row[2]) for row in _rows(path, "SELECT key, tokens_in, tokens_out FROM judgements")}
 
 
+def spent(path: Path) -> list[tuple[str, str, int, int, int]]:
+    """Per model and api: its answers, and their prompt and reply tokens."""
+    sums = "count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0)"
+    return _rows(path, f"SELECT model, api, {sums} FROM judgements GROUP BY model, api ORDER BY model, api")
+
+
 def remembered(path: Path, table: str) -> dict[str, Any]:
     """What `remember` has kept in a table, by name."""
     return {name: json.loads(value) for name, value in _rows(path, f"SELECT name, {_VALUE[table]} FROM {table}")}
