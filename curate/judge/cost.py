@@ -88,6 +88,11 @@ class Budget:
         self.open += 1
         return worst
 
+    def book(self, lost: float) -> bool:
+        """Book an attempt that may have been billed for nothing; whether what is reserved still fits below the cap."""
+        self.spent += lost
+        return self._cap is None or self.spent + self.reserved <= self._cap
+
     def settle(self, reserved: float, tokens_in: int | None, tokens_out: int | None) -> None:
         """Give the reserve back and book what it was; unknown usage is booked at the worst case."""
         self.open -= 1

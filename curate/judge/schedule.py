@@ -183,10 +183,12 @@ class Scheduler:
             except AgainError as error:
                 attempt += 1
                 self._store.failed(call.key, str(error), tokens if error.billed else None)
-                self._budget.spent += worst if error.billed else 0.0
+                room = not error.billed or self._budget.book(worst)
                 self._count_failure(error, sent)
                 if attempt == ATTEMPTS:
                     raise
+                if not room:
+                    raise AgainError(f"{error}; asking again could break the cap on cost") from None
             else:
                 self._failures = self._episodes = 0
                 self._grow()

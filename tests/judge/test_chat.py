@@ -313,6 +313,18 @@ def test_the_cap_is_never_broken_and_a_higher_one_goes_on(tmp_path: Path, monkey
         assert paid(tmp_path, monkeypatch, server.base_url, max_cost=5, price=price).calls == 20 - bought
 
 
+def test_a_call_that_may_have_been_billed_is_not_sent_again_above_the_cap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = (10.0, 20.0)
+    for cap, expected in ((0.03, 1), (0.05, 2), (5.0, 5)):
+        workspace(tmp_path / str(cap), questions(1))
+        nothing = (200, {"Content-Type": "application/json"}, b"{}")
+        with serve(lambda *_, nothing=nothing: nothing) as server, pytest.raises(CurateError):
+            paid(tmp_path / str(cap), monkeypatch, server.base_url, max_cost=cap, price=price)
+        assert len(server.bodies) == expected
+
+
 def test_a_cap_needs_a_price(tmp_path: Path) -> None:
     workspace(tmp_path, questions(1))
     with pytest.raises(CurateError, match="needs a price"):
