@@ -125,6 +125,7 @@ def test_a_stage_touches_its_own_table_and_the_manifest_only(
             changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
             tables = {STAGES[stage], *{"label": ["tasks"], "dedup": ["signatures"]}.get(stage, [])}
             made = {f"{table}/part-{index:05}.parquet" for table in tables for index in ws.shards("conversations")}
+            made |= {name.replace("/part-", "/.part-").replace(".parquet", ".digest") for name in made}
             assert changed == made | {"manifest.json"}
 
 
