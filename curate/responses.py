@@ -59,11 +59,12 @@ def responses(conversations: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def scan(workspace: str | Path) -> pl.LazyFrame:
+def scan(workspace: str | Path, only: int | None = None) -> pl.LazyFrame:
     """One joined LazyFrame, a row per response, with every column that the stages have made so far.
 
     Args:
         workspace: Folder of the workspace.
+        only: The one shard to read, for those who want the rows of a large workspace a shard at a time.
 
     Returns:
         Columns of `conversations`, and those of `labels`, `tasks`, `scores`, `flags` and `duplicates` where the
@@ -77,7 +78,7 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
         WorkspaceError: Not a workspace.
     """
     ws = Workspace(workspace)
-    frame = ws.scan("conversations").rename({"task": "stated_task"})
+    frame = ws.scan("conversations", only).rename({"task": "stated_task"})
     rows = (
         frame.select("key", "messages", turn=pl.int_ranges(pl.col("messages").list.len(), dtype=pl.Int32))
         .explode("messages", "turn", empty_as_null=False, keep_nulls=False)
@@ -90,7 +91,7 @@ def scan(workspace: str | Path) -> pl.LazyFrame:
     names = {"flags": {"rules": "flags", "unknown": "flags_unknown"}, "tasks": {"rule": "task_rule"}}
     for table, on in joins.items():
         if ws.shards(table):
-            other = ws.scan(table).rename(names.get(table, {}))
+            other = ws.scan(table, only).rename(names.get(table, {}))
             rows = rows.join(other, on=on, how="left", maintain_order="left")
     if ws.shards("contamination"):
         rows = rows.join(_contaminated(ws), on="key", how="left", maintain_order="left")

@@ -261,15 +261,25 @@ class Workspace:
         assert isinstance(frame, pl.DataFrame)
         return frame
 
-    def scan(self, table: str) -> pl.LazyFrame:
+    def scan(self, table: str, only: int | None = None) -> pl.LazyFrame:
         """All shards of one table, lazily, in order.
+
+        Args:
+            table: The table.
+            only: The one shard to read; no rows where the table, which has others, does not have it yet.
 
         Raises:
             WorkspaceError: The table has no shard, or one is damaged or made from other conversations.
         """
         import polars as pl
 
+        from curate.schema import TABLES
+
         shards = self.shards(table)
+        if shards and only is not None:
+            if only not in shards:
+                return pl.DataFrame(TABLES[table].arrow.empty_table()).lazy()
+            shards = [only]
         if not shards:
             what = f"the workspace has no `{table}` yet"
             raise WorkspaceError(what, where=self.path, hint=f"run `curate {_stage_of(table)}` first")

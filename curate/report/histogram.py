@@ -96,6 +96,7 @@ def hist(workspace: str | Path, *, column: str = "reward", by: str = "class", bi
     from curate.judge import LOCAL_NOTE
     from curate.responses import scan
     from curate.reward import LOCAL_JUDGE
+    from curate.workspace import Workspace
 
     for name, known in ((column, COLUMNS), (by, GROUPS)):
         if name not in known:
@@ -103,14 +104,17 @@ def hist(workspace: str | Path, *, column: str = "reward", by: str = "class", bi
     if not 1 <= bins <= MOST_BINS:
         raise CurateError(f"`bins` is {bins}, it must be 1 to {MOST_BINS}")
     _require(workspace, column, by)
-    rows = scan(workspace).with_columns(chars=pl.col("response").str.len_chars().cast(pl.Float64))
     judged = column in ("reward", "score")
-    data = rows.select(
+    wanted = [
         pl.col(by).fill_null("unknown").alias("group"),
         pl.col(column).cast(pl.Float64).alias("value"),
         *([pl.col("judge")] if judged else []),
-        skipped=pl.col("status") == "skipped" if judged else pl.lit(False),
-    ).collect()
+        (pl.col("status") == "skipped" if judged else pl.lit(False)).alias("skipped"),
+    ]
+    chars = pl.col("response").str.len_chars().cast(pl.Float64)
+    shards = Workspace(workspace).shards("conversations")
+    # Joined a shard at a time: of all texts together only these few columns are ever in memory.
+    data = pl.concat([scan(workspace, index).with_columns(chars=chars).select(wanted).collect() for index in shards])
     edges = _edges(data["value"].drop_nulls(), bins, column)
     groups = [_group(str(name), frame, edges) for (name,), frame in data.group_by("group")]
     groups.sort(key=_place)
@@ -129,6 +133,7 @@ def _require(workspace: str | Path, column: str, by: str) -> None:
 
     ws = Workspace(workspace)
     needed = {
+        "conversations": True,
         "scores": column != "chars" or by == "status",
         "labels": by in ("class", "rule"),
         "tasks": by == "task",
