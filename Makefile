@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SAMPLES := sample_data
 
-.PHONY: demo demo-llm test test-trainers test-trainer-trl check docs bench bench-dedup clean
+.PHONY: demo demo-llm test test-trainers check docs bench bench-dedup clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -43,14 +43,6 @@ test: .venv/ready-test  ## everything, the proofs with real trainers and a real 
 
 test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, loader and loss, TRL's gradient
 	.venv-trainers/bin/python -m pytest tests/trainers tests/export tests/verify
-
-.venv-trl/ready: pyproject.toml
-	$(PYTHON) -m venv .venv-trl
-	.venv-trl/bin/pip --quiet install --editable '.[test,proof]' trl==1.16.0 accelerate==1.15.0 peft==0.21.2
-	touch $@
-
-test-trainer-trl: .venv-trl/ready  ## the recipe of `--format trl` in TRL itself, in an environment of its own
-	.venv-trl/bin/python -m pytest tests/export/test_trl.py
 
 check: .venv/ready-test  ## style, types and rule files
 	$(BIN)/ruff check .

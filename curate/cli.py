@@ -46,7 +46,6 @@ Format = Annotated[
 ]
 
 
-
 @app.callback(invoke_without_command=True)
 def version_option(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Raw chat dumps in, conditioned and weighted C-RLFT training shards out.

@@ -39,7 +39,17 @@ VERSION = 6
 # Why a conversation is left out without a fault of its own, so that no copy of it would do better.
 _NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
-INPUTS = ("conversations", "flags", "labels", "duplicates", "repeats", "contamination", "scores", "corrections")
+INPUTS = (
+    "conversations",
+    "flags",
+    "labels",
+    "duplicates",
+    "repeats",
+    "contamination",
+    "tasks",
+    "scores",
+    "corrections",
+)
 
 
 @dataclass(frozen=True)

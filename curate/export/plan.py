@@ -170,6 +170,9 @@ def check(
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
     if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
         raise CurateError(f"the format `{format}` holds text, no token ids", hint="leave out --tokenizer")
+    if epochs > 1 and not getattr(writer, "EPOCHS", False):
+        what = f"the format `{format}` has no file per epoch"
+        raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
     return Plan(
         writer=writer,
         template=chat,

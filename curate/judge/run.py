@@ -163,6 +163,9 @@ def _plans(ws: Workspace, request: Request, base_url: str | None) -> list[Plan]:
         backends.check(judge, chooser, base_url)
     chosen = sample(ws, request.limit, request.seed, share=request.share, where=request.where)
     helper = backends.who(request, request.references, base_url) if request.references else None
+    if helper and helper.api != "chat":
+        what = f"`{helper.model}` writes no reference answers: it is asked through the backend `{helper.api}`"
+        raise CurateError(what, where="--references", hint="name a chat model, with --backend chat or batch")
     references: dict[str, str] | None = {} if helper else None
     first = Plan(ws, judges[0], chooser, chosen, request.context, request.repeats, references, helper)
     return [first.of(judge) for judge in judges]
@@ -176,6 +179,8 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
         plans = [replace(plan, solo=True, again=str(len(usage(job.store.path)))) for plan in plans]
     if request.references:
         job.buy(plans[0], expected.responses, references=True)
+        if failed := len(job.outcome.failed):
+            job.talk.warn(f"{failed:,} reference answers could not be had: what they are for is judged without")
         job.outcome.failed.clear()
         plans = [_with_references(job, plan) for plan in plans]
     if expected.calls or request.retry or request.references:

@@ -131,6 +131,19 @@ def test_each_epoch_has_the_same_rows_in_another_order(tmp_path: Path) -> None:
     assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(epochs[2])
 
 
+def test_a_line_is_never_a_window_of_ids(tmp_path: Path) -> None:
+    ws = make(tmp_path / "ws", [conversation(talk("Hi", "Hello"), **{"class": "gpt-4"})])
+    with pytest.raises(CurateError, match="holds text, no token ids"):
+        export(ws.path, tmp_path / "out", format="openchat-jsonl", tokenizer=str(mistral(tmp_path / "v")), quiet=True)
+
+
+@pytest.mark.parametrize("format", ["crlft", "trl", "verl"])
+def test_epochs_that_a_format_does_not_write_are_refused(tmp_path: Path, format: str) -> None:
+    ws = make(tmp_path / "ws", [conversation(talk("Hi", "Hello"), **{"class": "gpt-4"})])
+    with pytest.raises(CurateError, match="no file per epoch"):
+        export(ws.path, tmp_path / "out", format=format, epochs=2, quiet=True)
+
+
 def test_a_line_has_what_the_converter_asks_for(tmp_path: Path) -> None:
     ws = make(tmp_path / "ws", [conversation(talk("Hi", "Hello", system="Be brief."), **{"class": "gpt-3.5"})])
     out = export(ws.path, tmp_path / "out", format="openchat-jsonl", quiet=True).out

@@ -81,7 +81,7 @@ def test_the_collator_pads_and_refuses_packed_rows(recipe: Any) -> None:
 def test_the_gradient_is_the_weighted_one_also_under_accumulation(
     tmp_path: Path, recipe: Any, tokens: bool, rows: int, steps: int
 ) -> None:
-    pytest.importorskip("trl", reason="pip install trl==1.16.0 accelerate peft, or make test-trainer-trl")
+    pytest.importorskip("trl", reason="pip install trl==1.16.0 accelerate, or make test-trainers")
     from transformers import AutoTokenizer
 
     recipe(format="trl", tokens=tokens)

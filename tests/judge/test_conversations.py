@@ -223,6 +223,28 @@ def test_a_reference_is_made_once_per_prompt_and_shown_to_the_judge(tmp_path: Pa
         assert len(server.bodies) == 8, "graded without a reference is another judgement"
 
 
+@pytest.mark.usefixtures("quick")
+def test_references_that_cannot_be_had_are_told_and_what_cannot_write_them_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace(tmp_path, [turns("2 + 2?", "4")])
+
+    def script(body: Body, _: int) -> Answer:
+        if body["messages"][0]["content"].startswith("You write reference"):
+            return error(500)
+        grade = {"evidence": "x", "answer": 4, "steps": 4, "complete": 4, "flags": []}
+        return chat(json.dumps({slot: grade for slot in slots(body)}))
+
+    with serve(script) as server:
+        run(tmp_path, server.base_url, rubric="maths", references="helper")
+        assert "1 reference answers could not be had" in " ".join(capsys.readouterr().err.split())
+        sent = len(server.bodies)
+        for backend in ("decisions", "reward-model"):
+            with pytest.raises(CurateError, match="writes no reference answers"):
+                run(tmp_path, server.base_url, rubric="maths", references="helper", backend=backend)
+        assert len(server.bodies) == sent
+
+
 # Without sending
 
 

@@ -14,6 +14,7 @@ from curate import output
 from curate.errors import GateError, WorkspaceError
 from curate.judge import LOCAL_NOTE
 from curate.report.funnel import Funnel, Step, render
+from curate.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +155,12 @@ def test_what_a_second_ingest_makes_out_of_date_is_marked(
     assert stale() == set()
     curate.label(ws, assume="human", quiet=True)
     assert stale() == {"export"}, "made from labels that are no more"
+    curate.export(ws, tmp_path / "out", quiet=True)
+    assert stale() == set()
+    space = curate.Workspace(ws)
+    tasks = space.read("tasks", 0).to_arrow().cast(TABLES["tasks"].arrow)
+    space.write("tasks", 0, tasks, {**space.stamp("tasks", 0), "fingerprint": "by other rules"})
+    assert "export" in stale(), "conditions, weights and shares may ask for the task"
 
 
 def test_responses_weighed_without_a_reward_have_a_step(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEEDS_TOKENIZER = False
 TEXT_ONLY = True
+EPOCHS = True
 WEIGHTS = "row"
 ROLES = openai_jsonl.ROLES
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NEEDS_TOKENIZER = False
 TEXT_ONLY = True
+EPOCHS = True
 WEIGHTS = "none"
 ROLES = r"^(system )?user assistant( user assistant)*$"
 NO_EMPTY_RESPONSE = True

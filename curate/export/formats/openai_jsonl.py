@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEEDS_TOKENIZER = False
 TEXT_ONLY = True
+EPOCHS = True
 WEIGHTS = "none"
 ROLES = r"^(system |user |assistant )*user (system |user |assistant )*assistant$"
 

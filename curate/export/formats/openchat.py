@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = True
+EPOCHS = True
 ROW_GROUP = 1000
 
 SCHEMA = pa.schema(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+# Its converter tokenises; with ids, a long conversation would be several rows here, and each would be the whole of it.
+TEXT_ONLY = True
+EPOCHS = True
 
 
 def write(job: Job) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NEEDS_TOKENIZER = False
 TEXT_ONLY = True
+EPOCHS = True
 WEIGHTS = "row"
 ROLES = r"^(system )?user assistant( user assistant)*$"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = True
+EPOCHS = True
 WEIGHTS = "none"
 
 SCHEMA = pa.schema([(name, crlft.TOKENS.field(name).type) for name in ("input_ids", "attention_mask", "labels")])
