@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact
+from curate.corrections.override import override
 from curate.errors import CurateError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def facts(ws: Workspace, index: int, policy: Policy | None) -> pl.DataFrame:
     responses = turns.filter(pl.col("role") == "assistant").select("key", "turn")
     responses = _beside(ws, index, responses, "labels", {"class": pl.String(), "rule": pl.String()})
     responses = _beside(ws, index, responses, "scores", {"reward": pl.Float32()})
+    # As the export reads them: what was said by hand wins.
+    responses = override(ws, responses, frame).drop("corrected_class", "corrected_reward")
     responses, verdicts = _weighed(ws, index, responses, policy)
     of_each = responses.group_by("key", maintain_order=True).agg(responses=pl.struct(*RESPONSE.to_schema()))
     frame = frame.select(

@@ -116,3 +116,12 @@ def test_it_is_inert_and_json(
 
     print_json(asdict(found))
     assert '"changed": 1' in capsys.readouterr().out
+
+
+def test_what_was_said_by_hand_is_a_difference(make: Callable[..., Workspace], records: list[Any]) -> None:
+    a, b = make("a", records), make("b", records)
+    curate.correct(b.path, [(2, 1)], class_="gpt-4", score=0.25, by="me")
+    found = curate.diff(a.path, b.path, quiet=True)
+    assert [(change.before, change.after, change.count) for change in found.classes] == [("unknown", "gpt-4", 1)]
+    assert [change.after for change in found.labels] == ["gpt-4 (corrected)"]
+    assert found.scores.moved == 1
