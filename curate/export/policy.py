@@ -123,6 +123,25 @@ def settle(workspace: Workspace, plan: Plan, talk: Talk) -> Policy:
     )
 
 
+def default_policy(workspace: Workspace) -> Policy:
+    """As `curate export` without options decides; nothing is said or written.
+
+    Raises:
+        CurateError: It would refuse.
+    """
+    from tempfile import TemporaryDirectory
+
+    from curate.console import Talk
+    from curate.export.plan import check
+
+    class Silent(Talk):
+        def warn(self, line: str) -> None:
+            """The export itself will say it."""
+
+    with TemporaryDirectory() as nowhere:
+        return settle(workspace, check(workspace.path, nowhere), Silent(quiet=True))
+
+
 def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:
     """The finished tables; a half-finished one is an error, but scores may stop at a budget."""
     without = {

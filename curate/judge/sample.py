@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact
-from curate.errors import CurateError
-from curate.responses import responses, scan
+from curate.responses import condition, responses, scan
 
 if TYPE_CHECKING:
     from curate.workspace import Workspace
@@ -62,14 +61,8 @@ def sample(
 
 
 def _where(ws: Workspace, where: str) -> set[tuple[int, int]]:
-    try:
-        rows = scan(ws.path).filter(pl.sql_expr(where)).select("key", "turn").collect()
-    except (pl.exceptions.PolarsError, BaseException) as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        hint = "such as --where \"source = 'mine' AND task = 'maths'\"; columns: docs/schema.md"
-        raise CurateError(f"`--where` cannot be answered: {str(error).splitlines()[0]}", hint=hint) from error
-    return set(rows.rows())
+    with condition(where) as wanted:
+        return set(scan(ws.path).filter(wanted).select("key", "turn").collect().rows())
 
 
 def _rank(response: tuple[int, int], seed: int) -> bytes:
