@@ -13,6 +13,7 @@ from curate import __version__, output
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.correct_cli import correct
 from curate.dedup_cli import dedup
+from curate.hist_cli import hist
 from curate.judges_cli import judges_app
 from curate.push_cli import push
 from curate.report_cli import report
@@ -226,22 +227,7 @@ def decontaminate(
 app.command()(score)
 
 
-@app.command()
-def hist(
-    workspace: WorkspaceOption = DEFAULT,
-    column: Annotated[str, typer.Argument(help="reward, score or chars.")] = "reward",
-    by: Annotated[str, typer.Option(help="class, source, model, language, task, status or rule.")] = "class",
-    bins: Annotated[int, typer.Option(min=1, help="Bins for values that are not whole numbers.")] = 10,
-    json: Json = False,
-) -> None:
-    """Show score histograms, class beside class."""
-    import curate
-
-    result = curate.hist(workspace, column=column, by=by, bins=bins)
-    if json:
-        output.json(result)
-    else:
-        output.hist(result)
+app.command()(hist)
 
 
 @app.command()

@@ -49,11 +49,11 @@ def lines(text: Iterable[str]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in text)
 
 
-def hist(histogram: Any) -> None:
+def hist(histogram: Any, scale: str = "share") -> None:
     """A histogram as wide as the terminal."""
-    from curate.report.histogram import render
+    from curate.report.histogram_text import render
 
-    _lines(lambda width, blocks: render(histogram, width, blocks=blocks))
+    _lines(lambda width, blocks: render(histogram, width, blocks=blocks, scale=scale))
 
 
 def funnel(funnel: Any) -> None:

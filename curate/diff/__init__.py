@@ -91,7 +91,7 @@ def diff(a: str | Path, b: str | Path, *, examples: int = 3, quiet: bool = False
     counts = {side: ws.rows("conversations") for side, ws in sides.items()}
     with TemporaryDirectory(prefix="curate-diff-") as name:
         folder = Path(name)
-        policies = {side: weighing(ws, folder / "nowhere") for side, ws in sides.items()}
+        policies = {side: weighing(ws) for side, ws in sides.items()}
         by_hash = Spill(folder / "hash", HASH, max(counts.values()))
         shards = [(side, index) for side, ws in sides.items() for index in ws.shards("conversations")]
         with Talk(quiet=quiet).progress("diff", len(shards), "shards") as advance:

@@ -11,8 +11,6 @@ from curate.corrections.override import override
 from curate.errors import CurateError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from curate.export.policy import Policy
     from curate.workspace import Workspace
 
@@ -24,23 +22,12 @@ RESPONSE = pl.Struct(
 )
 
 
-def weighing(ws: Workspace, nowhere: Path) -> Policy | None:
-    """What an export with default options would decide by; None = it would refuse.
-
-    Args:
-        ws: The workspace.
-        nowhere: A folder in which nothing is.
-    """
-    from curate.console import Talk
-    from curate.export.plan import check
-    from curate.export.policy import settle
-
-    class Silent(Talk):
-        def warn(self, line: str) -> None:
-            """The export itself will say it."""
+def weighing(ws: Workspace) -> Policy | None:
+    """What an export with default options would decide by; None = it would refuse."""
+    from curate.export.policy import default_policy
 
     try:
-        return settle(ws, check(ws.path, nowhere), Silent(quiet=True))
+        return default_policy(ws)
     except CurateError:
         return None
 

@@ -102,7 +102,8 @@ def _weights(policy: dict[str, Any], counts: dict[str, Any]) -> str:
 
 def _scores(workspace: Workspace) -> list[str]:
     """The histogram of the rewards by class; nothing where there are none."""
-    from curate.report.histogram import hist, render
+    from curate.report.histogram import hist
+    from curate.report.histogram_text import render
 
     try:
         found = hist(workspace.path)

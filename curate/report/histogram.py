@@ -1,33 +1,33 @@
-"""`curate hist`: score histograms, class beside class on a common scale."""
+"""`curate hist`: histograms of scores, weights, lengths and similarities, group beside group."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import floor, log10
-from textwrap import wrap
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
-from curate.console import plain
-from curate.errors import CurateError, WorkspaceError, did_you_mean
+from curate.errors import CurateError
+from curate.report.columns import LENGTHS, SHARES, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
-    from rich.text import Text
 
-COLUMNS = ("reward", "score", "chars")
-GROUPS = ("class", "source", "model", "language", "task", "status", "rule")
+    from curate.workspace import Workspace
+
+    Values = npt.NDArray[np.float64]
+
 # Up to this many different whole numbers get a row each; more are binned.
 MAX_VALUES = 20
 # More than any screen has lines.
 MOST_BINS = 200
-EIGHTHS = " ▏▎▍▌▋▊▉█"
+BINS = 10
 # The two classes that C-RLFT compares stand side by side.
 CLASS_ORDER = ("gpt-4", "gpt-3.5", "human")
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Group:
         mean: Mean of the values, null when there is none.
         median: Median of the values.
         skipped: Responses that nobody was to judge: outside of the sample, or of a duplicate. No part of `n`.
+        interval: 95 % interval of the mean, by the bootstrap over conversations; null = fewer than two of them.
+        quantiles: At 0.1, 0.25, 0.5, 0.75 and 0.9; null when there is no value.
     """
 
     name: str
@@ -49,11 +51,34 @@ class Group:
     mean: float | None
     median: float | None
     skipped: int = 0
+    interval: tuple[float, float] | None = None
+    quantiles: tuple[float, ...] | None = None
 
     @property
     def scored(self) -> int:
         """Responses with a value."""
         return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How well the column tells GPT-4 from GPT-3.5: what a weight by class alone gets wrong.
+
+    Attributes:
+        group: gpt-4.
+        other: gpt-3.5.
+        auc: How often a response of `group` has the higher value of two, a tie counting half (Mann and Whitney).
+        median: Of `group`.
+        at_or_above: Share of `other` that reaches this median, 0 to 1.
+        above: Share of `other` above it.
+    """
+
+    group: str
+    other: str
+    auc: float
+    median: float
+    at_or_above: float
+    above: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,10 @@ class Histogram:
             upper edge belongs to the next bin, that of the last bin to the bin itself.
         groups: gpt-4, gpt-3.5 and human first, then the largest; `unknown` last.
         note: What a reader of the values must know of the judge.
+        unit: What is counted: `responses`, or `conversations`, each once per group.
+        where: The condition that chose them; null = all.
+        compared: GPT-4 beside GPT-3.5; null = not grouped by class, or one has no value.
+        judged: Whether every response has a value unless its judgement failed.
     """
 
     column: str
@@ -76,50 +105,169 @@ class Histogram:
     bins: tuple[tuple[float, float], ...]
     groups: tuple[Group, ...]
     note: str | None = None
+    unit: str = "responses"
+    where: str | None = None
+    compared: Comparison | None = None
+    judged: bool = True
 
 
-def hist(workspace: str | Path, *, column: str = "reward", by: str = "class", bins: int = 10) -> Histogram:
+def hist(
+    workspace: str | Path,
+    *,
+    column: str = "reward",
+    by: str = "class",
+    bins: int | None = None,
+    where: str | None = None,
+) -> Histogram:
     """Count the values of a column, group by group.
 
     Args:
-        workspace: Folder of the workspace.
-        column: `reward` (0 to 1), `score` (the rubric's own scale) or `chars` (length of the response).
-        by: Column that separates the groups, such as `class` or `source`.
-        bins: Bins for values that are not whole numbers.
+        workspace: Folder of the workspace; read a shard at a time, a float and a number per response in memory.
+        column: `reward` (0 to 1), `score` (the rubric's own scale), `raw`, `percentile`, `calibrated`, `spread` or
+            `aspect:NAME` of a judge; `weight` as `curate export` without options gives it; `chars` (length of the
+            response) or `prompt_chars`; of conversations `turns`, and of duplicates `similarity` or `cosine`.
+        by: Column that separates the groups: `class`, `source`, `model`, `language`, `task`, `judge`, `rubric`,
+            `status` or `rule`.
+        bins: Bins for values that are not whole numbers; None = 10, and for lengths 1, 2, 5, 10, 20, 50 …
+        where: Polars SQL condition over the columns of `curate.scan`, such as `language = 'en' AND task = 'maths'`.
 
     Raises:
-        CurateError: An unknown column or grouping, or not 1 to 200 bins.
+        CurateError: An unknown column or grouping, not 1 to 200 bins, or a condition that cannot be answered.
         WorkspaceError: Not a workspace, or the stage that makes the column did not run or not on all shards.
     """
-    import polars as pl
-
-    from curate.judge import LOCAL_NOTE
-    from curate.responses import scan
-    from curate.reward import LOCAL_JUDGE
+    from curate.export.policy import default_policy
+    from curate.report import columns
     from curate.workspace import Workspace
 
-    for name, known in ((column, COLUMNS), (by, GROUPS)):
-        if name not in known:
-            raise CurateError(f"no column `{name}` to look at", hint=did_you_mean(name, known))
-    if not 1 <= bins <= MOST_BINS:
+    wanted = Column(column, by, where)
+    wanted.check()
+    if bins is not None and not 1 <= bins <= MOST_BINS:
         raise CurateError(f"`bins` is {bins}, it must be 1 to {MOST_BINS}")
-    _require(workspace, column, by)
-    judged = column in ("reward", "score")
-    wanted = [
-        pl.col(by).fill_null("unknown").alias("group"),
-        pl.col(column).cast(pl.Float64).alias("value"),
-        *([pl.col("judge")] if judged else []),
-        (pl.col("status") == "skipped" if judged else pl.lit(False)).alias("skipped"),
-    ]
-    chars = pl.col("response").str.len_chars().cast(pl.Float64)
-    shards = Workspace(workspace).shards("conversations")
-    # Joined a shard at a time: of all texts together only these few columns are ever in memory.
-    data = pl.concat([scan(workspace, index).with_columns(chars=chars).select(wanted).collect() for index in shards])
-    edges = _edges(data["value"].drop_nulls(), bins, column)
-    groups = [_group(str(name), frame, edges) for (name,), frame in data.group_by("group")]
-    groups.sort(key=_place)
-    judges = tuple(sorted(data["judge"].unique())) if judged else ()
-    return Histogram(column, by, judges, edges, tuple(groups), LOCAL_NOTE if LOCAL_JUDGE in judges else None)
+    ws = Workspace(workspace)
+    columns.require(ws, wanted)
+    policy = default_policy(ws) if column == "weight" else None
+    found = _Found(_conversations(ws))
+    for index in ws.shards("conversations"):
+        found.add(columns.read(ws, index, wanted, policy))
+    if wanted.aspect is not None and not found.has_value and where is None:
+        known = ", ".join(f"`{name}`" for name in columns.aspects(ws))
+        raise CurateError(f"no response has a score of `{wanted.aspect}`", hint=f"there are {known or 'none'}")
+    values = found.values()
+    edges = _edges(values, bins, column)
+    groups = found.groups(values, edges)
+    unit = "conversations" if column in columns.OF_CONVERSATIONS else "responses"
+    compared = _compare(values) if by == "class" and policy is None else None
+    judges = tuple(sorted(found.judges)) if wanted.judged else ()
+    note = _note(judges, by) if wanted.judged else None
+    if policy is not None:
+        note = f"weighting {policy.weighting}, as `curate export` without options; trained responses only"
+    return Histogram(column, by, judges, edges, groups, note, unit, where, compared, column in columns.SCORES)
+
+
+class _Found:
+    """What was read so far: per response a value and the number of its group; sums by group and cluster."""
+
+    def __init__(self, conversations: int) -> None:
+        self.judges: set[str] = set()
+        self._conversations = conversations
+        self._numbers: dict[str, int] = {}
+        self._codes: list[npt.NDArray[np.int32]] = []
+        self._values: list[Values] = []
+        self._missing: dict[str, list[int]] = {}
+        self._sums: dict[str, Values] = {}
+
+    @property
+    def has_value(self) -> bool:
+        """Whether any response has one."""
+        return bool(self._sums)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Count the rows of `columns.read`."""
+        import polars as pl
+
+        from curate.export.hashing import shuffle_hash
+        from curate.report.statistics import CELLS
+
+        self.judges |= set(rows["judge"].drop_nulls().unique())
+        rows = rows.with_columns(pl.col("group").fill_null("unknown"))
+        for name, skipped, unscored in rows.group_by("group").agg(
+            pl.col("skipped").sum(), (pl.col("value").is_null() & ~pl.col("skipped")).sum()
+        ).iter_rows():
+            before = self._missing.setdefault(name, [0, 0])
+            self._missing[name] = [before[0] + skipped, before[1] + unscored]
+        rows = rows.drop_nulls("value")
+        for name in rows["group"].unique():
+            self._numbers.setdefault(name, len(self._numbers))
+        numbers = pl.Series(rows["group"].replace_strict(self._numbers, return_dtype=pl.Int32))
+        self._codes.append(numbers.to_numpy())
+        self._values.append(rows["value"].to_numpy())
+        # Keys are dense: up to as many conversations as there are cells, each is a cell.
+        few = self._conversations <= CELLS
+        keys = rows["key"].to_numpy()
+        cells = pl.Series("cell", (keys if few else shuffle_hash(keys, 0)) % CELLS)
+        sums = rows.with_columns(cells).group_by("group", "cell").agg(pl.col("value").sum(), count=pl.len())
+        for name, group in sums.partition_by("group", as_dict=True, include_key=False).items():
+            self._add_sums(str(name[0]), group)
+
+    def _add_sums(self, name: str, cells: pl.DataFrame) -> None:
+        import numpy as np
+
+        from curate.report.statistics import CELLS
+
+        own = self._sums.setdefault(name, np.zeros((2, min(CELLS, max(1, self._conversations)))))
+        at = cells["cell"].to_numpy()
+        own[0, at] += cells["value"].to_numpy()
+        own[1, at] += cells["count"].to_numpy()
+
+    def values(self) -> dict[str, Values]:
+        """The sorted values by group."""
+        import numpy as np
+
+        empty = np.array([], np.float64)
+        if not self._codes:
+            return {name: empty for name in self._missing}
+        codes, values = np.concatenate(self._codes), np.concatenate(self._values)
+        self._codes, self._values = [], []
+        order = np.lexsort((values, codes))
+        codes, values = codes[order], values[order]
+        ends = np.searchsorted(codes, np.arange(len(self._numbers) + 1))
+        found = {name: values[ends[place] : ends[place + 1]] for name, place in self._numbers.items()}
+        return {name: found.get(name, empty) for name in self._missing}
+
+    def groups(self, values: dict[str, Values], edges: tuple[tuple[float, float], ...]) -> tuple[Group, ...]:
+        """The histograms, in order."""
+        import numpy as np
+
+        from curate.report.statistics import mean_intervals, quantiles
+
+        names = list(self._sums)
+        sums = np.stack([self._sums[name] for name in names], axis=1) if names else np.zeros((2, 0, 0))
+        intervals = dict(zip(names, mean_intervals(*sums), strict=True))
+        found = []
+        for name, own in values.items():
+            skipped, unscored = self._missing[name]
+            spread = quantiles(own)
+            mean = float(own.mean()) if len(own) else None
+            median = spread[2] if spread else None
+            counts = _counts(own, edges)
+            found.append(Group(name, counts, unscored, mean, median, skipped, intervals.get(name), spread))
+        return tuple(sorted(found, key=_place))
+
+
+def _conversations(ws: Workspace) -> int:
+    import polars as pl
+
+    return int(ws.scan("conversations").select(pl.len()).collect().item())
+
+
+def _note(judges: tuple[str, ...], by: str) -> str | None:
+    from curate.judge import LOCAL_NOTE
+    from curate.reward import LOCAL_JUDGE
+
+    notes = [LOCAL_NOTE] if LOCAL_JUDGE in judges else []
+    if len(judges) > 1 and by != "judge":
+        notes.append("The judges' scales differ; `--by judge` keeps them apart.")
+    return " ".join(notes) or None
 
 
 def _place(group: Group) -> tuple[bool, int, int, str]:
@@ -127,164 +275,80 @@ def _place(group: Group) -> tuple[bool, int, int, str]:
     return group.name == "unknown", rank, -group.scored - group.unscored, group.name
 
 
-def _require(workspace: str | Path, column: str, by: str) -> None:
-    from curate.schema import TABLES
-    from curate.workspace import Workspace
+def _compare(values: dict[str, Values]) -> Comparison | None:
+    import numpy as np
 
-    ws = Workspace(workspace)
-    needed = {
-        "conversations": True,
-        "scores": column != "chars" or by == "status",
-        "labels": by in ("class", "rule"),
-        "tasks": by == "task",
-    }
-    for table in (table for table, wanted in needed.items() if wanted):
-        ws.scan(table)
-        if not ws.has(table):
-            what = f"the table `{table}` has {len(ws.shards(table))} of {len(ws.shards('conversations'))} shards"
-            raise WorkspaceError(what, where=ws.path, hint=f"run `curate {TABLES[table].stage}`")
+    from curate.report.statistics import auc
 
-
-def _edges(values: pl.Series, bins: int, column: str) -> tuple[tuple[float, float], ...]:
-    if values.is_empty():
-        return ()
-    numbers = values.to_numpy()
-    low, high = float(numbers.min()), float(numbers.max())
-    if column != "reward" and (values == values.floor()).all() and high - low < MAX_VALUES:
-        return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
-    # The score of the local judge is its reward.
-    if column == "reward" or (column == "score" and low >= 0 and high <= 1):
-        low, high = 0.0, 1.0
-    elif high > low:
-        step = 10 ** floor(log10((high - low) / bins))
-        low, high = floor(low / step) * step, (floor(high / step) + 1) * step
-    else:
-        return ((low, high),)
-    width = (high - low) / bins
-    # Not 0.30000000000000004.
-    ends = [float(f"{low + width * i:.12g}") for i in range(bins + 1)]
-    return tuple(pairwise(ends))
-
-
-def _group(name: str, rows: pl.DataFrame, edges: tuple[tuple[float, float], ...]) -> Group:
-    skipped = int(rows["skipped"].sum())
-    known = rows["value"].drop_nulls()
-    counts = [0] * len(edges)
-    if edges:
-        low, high = edges[0][0], edges[-1][1]
-        discrete = edges[0][0] == edges[0][1]
-        width = 1.0 if discrete else (high - low) / len(edges)
-        # A sum such as 0.1 * 3 must fall above its own edge, hence the small push.
-        places = ((known - low) / width + 1e-6).floor().clip(0, len(edges) - 1).cast(int)
-        for place, count in places.value_counts().iter_rows():
-            counts[place] = count
-    mean, median = known.mean(), known.median()
-    return Group(
-        name,
-        tuple(counts),
-        rows.height - skipped - len(known),
-        float(mean) if isinstance(mean, float) else None,
-        float(median) if isinstance(median, float) else None,
-        skipped,
+    better, other = (values.get(name) for name in CLASS_ORDER[:2])
+    if better is None or other is None or not len(better) or not len(other):
+        return None
+    median = float(np.median(better))
+    return Comparison(
+        *CLASS_ORDER[:2],
+        auc=auc(better, other),
+        median=median,
+        at_or_above=float((other >= median).mean()),
+        above=float((other > median).mean()),
     )
 
 
-def render(histogram: Histogram, width: int, *, blocks: bool = True) -> list[Text]:
-    """The lines of a histogram for a terminal: best value on top, share within each group on one scale.
-
-    The `n` of a group is scored + unscored; shares are of the scored ones alone.
-
-    Args:
-        histogram: What to draw.
-        width: Columns to fill; under 60, groups stand one below the other.
-        blocks: Whether the output can encode block characters; else bars are made of `#`.
-    """
-    from rich.text import Text
-
-    judged = f", judge: {', '.join(plain(name, 40) for name in histogram.judges)}" if histogram.judges else ""
-    lines = [Text(f"{histogram.column} by {histogram.by}{judged}"[:width], "bold")]
-    if histogram.note:
-        lines += [Text(line, "dim") for line in wrap(histogram.note, width)]
-    if not any(group.scored for group in histogram.groups):
-        return [*lines, Text("no response has a value")]
-    labels = [_label(low, high, blocks) for low, high in histogram.bins]
-    space = max(len(label) for label in (*labels, "unscored"))
-    fit = 1 if width < 60 else max(1, (width - space) // 24)
-    peak = max(count / group.scored for group in histogram.groups if group.scored for count in group.counts)
-    rows = -(-len(histogram.groups) // fit)
-    abreast = -(-len(histogram.groups) // rows)
-    for first in range(0, len(histogram.groups), abreast):
-        shown = histogram.groups[first : first + abreast]
-        cell = (width - space) // len(shown)
-        lines.append(Text())
-        lines += _block(histogram, shown, first, labels, space, cell, peak, blocks)
-    return lines
+def _edges(values: dict[str, Values], bins: int | None, column: str) -> tuple[tuple[float, float], ...]:
+    own = [group for group in values.values() if len(group)]
+    if not own:
+        return ()
+    low, high = min(float(group[0]) for group in own), max(float(group[-1]) for group in own)
+    if column in LENGTHS and bins is None:
+        return _decades(high)
+    if column not in SHARES and high - low < MAX_VALUES and all((group == group.round()).all() for group in own):
+        return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
+    count = bins or BINS
+    # The score of the local judge is its reward.
+    if column in SHARES or (column == "score" and low >= 0 and high <= 1):
+        low, high = 0.0, 1.0
+    elif high > low:
+        return _even((0.0 if column == "weight" else low), high, count)
+    else:
+        return ((low, high),)
+    return _evenly(low, (high - low) / count, count)
 
 
-def _block(
-    histogram: Histogram,
-    shown: Sequence[Group],
-    first: int,
-    labels: list[str],
-    space: int,
-    cell: int,
-    peak: float,
-    blocks: bool,
-) -> Iterator[Text]:
-    from rich.cells import set_cell_size
-    from rich.text import Text
-
-    bar_width = max(4, cell - 9)
-    colours = [COLOURS[(first + i) % len(COLOURS)] for i in range(len(shown))]
-    total = [group.scored + group.unscored for group in shown]
-    header = Text(f"{histogram.column[:space]:>{space}}", "dim")
-    for group, n, colour in zip(shown, total, colours, strict=True):
-        title = f"{plain(group.name, max(4, bar_width + 4 - len(f' n={n:,}')))} n={n:,}"
-        header.append(f"  {set_cell_size(title, bar_width + 4)} % ", colour)
-    yield _trimmed(header)
-    for row in reversed(range(len(labels))):
-        line = Text(f"{labels[row]:>{space}}")
-        for group, colour in zip(shown, colours, strict=True):
-            share = group.counts[row] / group.scored if group.scored else 0.0
-            bar = _bar(share / peak * bar_width, blocks)
-            figure = f"{100 * share:5.1f}" if group.counts[row] else f"{'·' if blocks else '.':>5}"
-            line.append(f"  {bar:<{bar_width}}", colour).append(f" {figure} ")
-        yield _trimmed(line)
-    facts = [
-        ("mean", ["-" if group.mean is None else _number(group.mean, 3) for group in shown]),
-        ("median", ["-" if group.median is None else _number(group.median, 3) for group in shown]),
-        ("unscored", [_unscored(group) for group in shown]),
-    ]
-    if any(group.skipped for group in histogram.groups):
-        facts.append(("skipped", [f"{group.skipped:,}" for group in shown]))
-    for name, figures in facts:
-        line = Text(f"{name:>{space}}", "dim")
-        for figure in figures:
-            line.append(f"  {figure:<{bar_width + 6}} ")
-        yield _trimmed(line)
+def _even(low: float, high: float, most: int) -> tuple[tuple[float, float], ...]:
+    """Up to `most` bins whose edges are multiples of 1, 2, 2.5 or 5 times a power of ten."""
+    power = 10.0 ** floor(log10((high - low) / most))
+    for factor in (1, 2, 2.5, 5, 10, 20):
+        step = factor * power
+        first = floor(low / step)
+        # Float noise must not make a bin of its own.
+        count = ceil(high / step - 1e-9) - first
+        if count <= most:
+            return _evenly(first * step, step, max(count, 1))
+    raise AssertionError("a step of twenty times the power is wide enough")
 
 
-def _unscored(group: Group) -> str:
-    if not group.unscored:
-        return "0"
-    return f"{group.unscored:,} ({100 * group.unscored / (group.scored + group.unscored):.1f} %)"
+def _evenly(low: float, width: float, count: int) -> tuple[tuple[float, float], ...]:
+    # Not 0.30000000000000004.
+    return tuple(pairwise(float(f"{low + width * i:.12g}") for i in range(count + 1)))
 
 
-def _trimmed(line: Text) -> Text:
-    line.rstrip()
-    return line
+def _decades(high: float) -> tuple[tuple[float, float], ...]:
+    """0, 1, 2, 5, 10, 20, 50 … until above `high`: lengths span decades."""
+    ends = [0.0]
+    while ends[-1] <= high:
+        power, place = divmod(len(ends) - 1, 3)
+        ends.append(float((1, 2, 5)[place] * 10**power))
+    return tuple(pairwise(ends))
 
 
-def _bar(cells: float, blocks: bool) -> str:
-    if not blocks:
-        return "#" * round(cells)
-    whole, eighth = divmod(round(cells * 8), 8)
-    return "█" * whole + (EIGHTHS[eighth] if eighth else "")
+def _counts(values: Values, edges: tuple[tuple[float, float], ...]) -> tuple[int, ...]:
+    """How many of the sorted values are in each bin."""
+    import numpy as np
 
-
-def _label(low: float, high: float, blocks: bool) -> str:
-    return _number(low, 4) if low == high else f"{_number(low, 4)}{'–' if blocks else '-'}{_number(high, 4)}"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+    if not edges:
+        return ()
+    lows = np.array([low for low, _ in edges])
+    # A sum such as 0.1 * 3 must fall above its own edge, hence the small push.
+    push = 1e-6 * max(edges[-1][1] - edges[0][0], 1.0) / len(edges)
+    begins = np.searchsorted(values, lows - push)
+    begins[0] = 0
+    return tuple(int(count) for count in np.diff([*begins, len(values)]))

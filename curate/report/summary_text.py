@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from curate.console import plain
-from curate.report.histogram import EIGHTHS
+from curate.report.histogram_text import EIGHTHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,7 +15,8 @@ from rich.cells import cell_len
 import curate
 from curate.errors import CurateError, WorkspaceError
 from curate.judge import LOCAL_NOTE
-from curate.report.histogram import Group, Histogram, render
+from curate.report.histogram import Comparison, Group, Histogram
+from curate.report.histogram_text import render
 from curate.schema import TABLES
 from curate.workspace import Workspace, fingerprint
 
@@ -30,10 +31,13 @@ SCORES = Histogram(
     judges=("a-model",),
     bins=tuple((float(value), float(value)) for value in range(1, 11)),
     groups=(
-        Group("gpt-4", (0, 0, 0, 0, 5, 31, 120, 309, 187, 248), 37, 8.551, 8.0),
-        Group("gpt-3.5", (1, 20, 40, 349, 600, 1100, 937, 617, 420, 116), 0, 6.375, 6.0, skipped=65_710),
+        Group("gpt-4", (0, 0, 0, 0, 5, 31, 120, 309, 187, 248), 37, 8.551, 8.0, 0, (8.47, 8.63), (7, 8, 8, 10, 10)),
+        Group(
+            "gpt-3.5", (1, 20, 40, 349, 600, 1100, 937, 617, 420, 116), 0, 6.375, 6.0, 65_710, (6.32, 6.43), (4, 5, 6, 8, 9)
+        ),
         Group("unknown", (0,) * 10, 12, None, None),
     ),
+    compared=Comparison("gpt-4", "gpt-3.5", auc=0.8567, median=8.0, at_or_above=0.2745, above=0.1276),
 )
 
 
@@ -46,7 +50,15 @@ def lines(histogram: Histogram, width: int, *, blocks: bool = True) -> list[str]
 
 @pytest.mark.parametrize(
     ("name", "width", "blocks"),
-    [("100", 100, True), ("80", 80, True), ("60", 60, True), ("40", 40, True), ("ascii", 80, False)],
+    [
+        ("200", 200, True),
+        ("120", 120, True),
+        ("100", 100, True),
+        ("80", 80, True),
+        ("60", 60, True),
+        ("40", 40, True),
+        ("ascii", 80, False),
+    ],
 )
 def test_it_looks_like_this(name: str, width: int, blocks: bool) -> None:
     shown = lines(SCORES, width, blocks=blocks)
@@ -59,7 +71,7 @@ def test_without_blocks_everything_is_ascii() -> None:
 
 
 def test_no_value_is_a_dot_and_a_small_share_is_a_small_number() -> None:
-    last = lines(SCORES, 80)[-5]
+    last = next(line for line in lines(SCORES, 80) if line.split()[:1] == ["1"])
     assert last.split() == ["1", "·", "0.0", "·"]
 
 
@@ -67,7 +79,7 @@ def test_twelve_groups_stand_in_blocks_and_none_is_lost() -> None:
     groups = tuple(Group(f"model-{number}", (1, 2), 0, 0.5, 0.5) for number in range(12))
     shown = lines(Histogram("reward", "model", (), ((0.0, 0.5), (0.5, 1.0)), groups), 80)
     headers = [line for line in shown if line.startswith("  reward")]
-    assert [line.count("n=3") for line in headers] == [3, 3, 3, 3]
+    assert [line.count("n=3") for line in headers] == [4, 4, 4]
     assert all(any(f"model-{number} " in line for line in headers) for number in range(12))
 
 
