@@ -18,11 +18,9 @@ Columns = Annotated[
         "similarity or cosine."
     ),
 ]
-By = Annotated[
-    str, typer.Option(help="class, source, model, language, task, judge, rubric, status or rule.")
-]
+By = Annotated[str, typer.Option(help="class, source, model, language, task, judge, rubric, status or rule.")]
 Bins = Annotated[
-    int | None, typer.Option(min=1, help="Bins for values that are not whole numbers; without, 10, or for lengths 1-2-5.")
+    int | None, typer.Option(min=1, help="Bins for values that are not whole numbers; lengths have 1-2-5 without it.")
 ]
 
 

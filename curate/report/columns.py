@@ -70,8 +70,8 @@ class Column:
             CurateError: With the nearest known name.
         """
         if self.aspect is None and self.name not in COLUMNS:
-            hint = did_you_mean(self.name, COLUMNS) or ""
-            raise CurateError(f"no column `{self.name}` to look at", hint=f"{hint}; or `{ASPECT}NAME`")
+            known = (*COLUMNS, f"{ASPECT}NAME")
+            raise CurateError(f"no column `{self.name}` to look at", hint=did_you_mean(self.name, known))
         if self.by not in GROUPS:
             raise CurateError(f"no column `{self.by}` to group by", hint=did_you_mean(self.by, GROUPS))
 
@@ -113,7 +113,8 @@ def read(ws: Workspace, index: int, column: Column, policy: Policy | None) -> pl
             those = scan(ws.path, index).filter(wanted).select("key", "turn").collect()
         rows = rows.join(those, on=["key", "turn"], how="semi", maintain_order="left")
     group = pl.col(column.by) if column.by in rows.columns else pl.lit(None, pl.String)
-    found = rows.select("key", group.cast(pl.String).alias("group"), pl.col("value").cast(pl.Float64), "judge", "skipped")
+    group, value = group.cast(pl.String).alias("group"), pl.col("value").cast(pl.Float64)
+    found = rows.select("key", group, value, "judge", "skipped")
     return found.unique(["key", "group"], maintain_order=True) if column.name in OF_CONVERSATIONS else found
 
 

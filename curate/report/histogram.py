@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Up to this many different whole numbers get a row each; more are binned.
 MAX_VALUES = 20
+MOSTLY = 0.9
 # More than any screen has lines.
 MOST_BINS = 200
 BINS = 10
@@ -300,8 +301,13 @@ def _edges(values: dict[str, Values], bins: int | None, column: str) -> tuple[tu
     low, high = min(float(group[0]) for group in own), max(float(group[-1]) for group in own)
     if column in LENGTHS and bins is None:
         return _decades(high)
-    if column not in SHARES and high - low < MAX_VALUES and all((group == group.round()).all() for group in own):
-        return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
+    if column not in SHARES and high - low < MAX_VALUES:
+        whole = sum(int((group == group.round()).sum()) for group in own) / sum(map(len, own))
+        if whole == 1:
+            return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
+        # A few halves among marks from 1 to 10 must not put two marks into one bin.
+        if whole > MOSTLY and bins is None:
+            return tuple((float(value), float(value + 1)) for value in range(floor(low), floor(high) + 1))
     count = bins or BINS
     # The score of the local judge is its reward.
     if column in SHARES or (column == "score" and low >= 0 and high <= 1):

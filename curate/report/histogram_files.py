@@ -79,15 +79,16 @@ def write_figure(histogram: Histogram, path: Path, kind: str) -> None:
     style = {"text.parse_math": False, "svg.fonttype": "path", "svg.hashsalt": "curate", "font.size": 9}
     with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(max(5.0, min(12.0, 0.5 * len(histogram.bins) + 1.5)), 3.2), layout="constrained")
-        _draw(figure.subplots(), histogram, groups)
+        figure = Figure(figsize=(max(5.0, min(12.0, 0.5 * len(histogram.bins) + 3.5)), 3.2), layout="constrained")
+        _draw(figure, histogram, groups)
         drawn = io.BytesIO()
         # Without the moment of drawing the same histogram is the same file.
         figure.savefig(drawn, format=kind, dpi=200, metadata={"Date": None} if kind == "svg" else {})
     write(path, drawn.getvalue())
 
 
-def _draw(axes: Any, histogram: Histogram, groups: list[Group]) -> None:
+def _draw(figure: Any, histogram: Histogram, groups: list[Group]) -> None:
+    axes = figure.subplots()
     shown = groups[:MOST_GROUPS]
     width = 0.84 / len(shown)
     for place, group in enumerate(shown):
@@ -103,7 +104,8 @@ def _draw(axes: Any, histogram: Histogram, groups: list[Group]) -> None:
     axes.set_xlabel(f"{plain(histogram.column, 40)}{judges}")
     axes.set_ylabel(f"% of {histogram.unit}")
     more = f", and {len(groups) - len(shown)} more" if len(groups) > len(shown) else ""
-    axes.legend(title=f"{histogram.by}{more}", frameon=False)
+    # Beside the bars, where no bar can be behind it.
+    figure.legend(title=f"{histogram.by}{more}", frameon=False, loc="outside right upper")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 

@@ -127,9 +127,9 @@ def _block(
     # A long name of a column must not push the groups to the right of their bars.
     header = Text(f"{plain(histogram.column, space):>{space}}", "dim")
     for group, n, colour in zip(shown, total, colours, strict=True):
-        name = bar_width + scale.figures - 1
-        title = f"{plain(group.name, max(4, name - len(f' n={n:,}')))} n={n:,}"
-        header.append(f"  {set_cell_size(title, name)} {scale.unit} ", colour)
+        room = bar_width + scale.figures - 1
+        title = f"{plain(group.name, max(4, room - len(f' n={n:,}')))} n={n:,}"
+        header.append(f"  {set_cell_size(title, room)} {scale.unit} ", colour)
     yield _trimmed(header)
     for row in reversed(range(len(labels))):
         line = Text(f"{labels[row]:>{space}}")
