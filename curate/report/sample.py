@@ -75,7 +75,7 @@ def sample(ws: Workspace, size: int, chars: int, advance: Callable[[int], None] 
     found: list[Sample] = []
     for index in sorted({shard for _, shard, _ in chosen}):
         keys = pl.Series([key for _, shard, key in chosen if shard == index], dtype=pl.UInt64)
-        texts = responses(redact.read(ws, index, ["key", "messages"]).filter(pl.col("key").is_in(keys)))
+        texts = responses(redact.read(ws, index, ["key", "messages"]).filter(pl.col("key").is_in(keys.implode())))
         rows = (
             read(ws, index)
             .drop_nulls("turn")
