@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact
-from curate.errors import CurateError
-from curate.responses import responses, scan
+from curate.responses import responses
+from curate.where import matching
 
 if TYPE_CHECKING:
     from curate.workspace import Workspace
@@ -54,22 +54,11 @@ def sample(
     for shard in ws.shards("conversations"):
         candidates += responses(kept_conversations(ws, shard)).select("key", "turn").rows()
     if where is not None:
-        wanted = _where(ws, where)
+        wanted = set(matching(ws, where).rows())
         candidates = [response for response in candidates if response in wanted]
     most = len(candidates) if share is None else round(share * len(candidates))
     most = most if limit is None else min(most, limit)
     return set(nsmallest(most, candidates, key=lambda response: _rank(response, seed)))
-
-
-def _where(ws: Workspace, where: str) -> set[tuple[int, int]]:
-    try:
-        rows = scan(ws.path).filter(pl.sql_expr(where)).select("key", "turn").collect()
-    except (pl.exceptions.PolarsError, BaseException) as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        hint = "such as --where \"source = 'mine' AND task = 'maths'\"; columns: docs/schema.md"
-        raise CurateError(f"`--where` cannot be answered: {str(error).splitlines()[0]}", hint=hint) from error
-    return set(rows.rows())
 
 
 def _rank(response: tuple[int, int], seed: int) -> bytes:
