@@ -100,6 +100,9 @@ def _export(
         state = "cannot tell"
     else:
         state = "cannot tell" if rows is None else "there" if rows else "left out"
+    if rows and rows[0].id is None and reason and (reason == "duplicate" or not stale):
+        rows, state = [], "left out"
+        notes.append("a copy with the same texts is there")
     if rows is None:
         notes.append("its rows hold token ids and no ids of conversations")
     elif rows and rows[0].id is None:

@@ -19,6 +19,11 @@ LEAST_WIDTH = 24
 NAME_STYLE, HEAD_STYLE, QUIET, BAD, GOOD = "cyan", "bold", "dim", "yellow", "green"
 
 
+def one_line(text: str) -> str:
+    """Text from data, made inert, with its line breaks as blanks."""
+    return plain(text.replace("\r\n", " ").replace("\n", " "))
+
+
 class Layout:
     """Makes the lines.
 
@@ -41,7 +46,7 @@ class Layout:
 
     def fact(self, name: str, value: str | Text, style: str = "") -> Iterator[Text]:
         """A name and what it is, which may go on in further lines; an empty name goes on with the one before."""
-        value = Text(plain(value), style) if isinstance(value, str) else value
+        value = Text(one_line(value), style) if isinstance(value, str) else value
         lines = self._wrapped(value, " " * (self.names + 2), " " * (self.names + 2))
         for number, line in enumerate(lines):
             if number == 0:
@@ -60,7 +65,7 @@ class Layout:
             indent: Columns before its first line.
             further: More columns before the others.
         """
-        value = Text(plain(value), style) if isinstance(value, str) else value
+        value = Text(one_line(value), style) if isinstance(value, str) else value
         yield from self._wrapped(value, " " * indent, " " * (indent + further))
 
     def body(self, text: str, most: int | None, indent: int = 4) -> Iterator[Text]:

@@ -44,7 +44,7 @@ def render(story: Story, width: int, *, full: bool = False) -> Iterator[Text]:
     for message in story.messages:
         yield from text_responses.render(message, layout, most)
     if len(story.messages) < story.messages_in_all:
-        yield from layout.head(f"{story.messages_in_all - len(story.messages):,} other messages")
+        yield from layout.head(_count(story.messages_in_all - len(story.messages), "other message"))
         yield from layout.line(f"`curate show {story.key}` shows them", QUIET)
 
 
@@ -61,8 +61,7 @@ def render_matches(found: Matches, width: int) -> Iterator[Text]:
         for who, text in (("user", match.prompt), ("response", match.response)):
             first = " ".join(text.split())
             yield from layout.fact(who, plain(first, max(20, 2 * (width - 16))) or "(empty)")
-    number = f"{found.responses:,} {'response' if found.responses == 1 else 'responses'}"
-    of = f"{number} in {found.conversations:,} {'conversation' if found.conversations == 1 else 'conversations'}"
+    of = f"{_count(found.responses, 'response')} in {_count(found.conversations, 'conversation')}"
     more = "; `curate show KEY` tells all of one" if found.matches else ""
     shown = f", {len(found.matches):,} shown, -n shows more" if len(found.matches) < found.responses else ""
     yield from layout.line(f"{of}{shown}{more}", QUIET, 0, 2)
@@ -76,8 +75,10 @@ def _headline(story: Story, layout: Layout) -> Iterator[Text]:
     what = ", ".join(filter(None, (duplicate, state)))
     yield from layout.line(name + (f": {what}" if what else ""), "bold", 0, 2)
     responses = sum(message.role == "assistant" for message in story.messages)
-    size = f"{story.messages_in_all:,} messages" + (f", {responses:,} responses" if story.turn is None else "")
-    yield from layout.fact("content", f"{size}, hash {story.content_hash}")
+    size = _count(story.messages_in_all, "message")
+    size += f", {_count(responses, 'response')}" if story.turn is None else ""
+    yield from layout.fact("content", size)
+    yield from layout.fact("hash", story.content_hash)
     if story.task is not None:
         by = f"by rule {story.task_rule}" if story.task_rule else "no rule decided"
         yield from layout.fact("task", f"{story.task}, {by}")
@@ -181,3 +182,7 @@ def _benchmarks(story: Story, layout: Layout) -> Iterator[Text]:
         what = f"{hit.benchmark}, item {hit.item}, {hit.column}: {hit.kind}, overlap {hit.overlap:.2f}"
         yield from layout.line(f"message {hit.turn}: {what}")
         yield from layout.line(plain(" ".join(hit.passage.split()), 300), QUIET, 4, 0)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what if number == 1 else what + 's'}"
