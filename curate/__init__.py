@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from curate.report.histogram import hist as hist
     from curate.report.run import report as report
     from curate.responses import scan as scan
+    from curate.show import search as search
+    from curate.show import show as show
     from curate.verify import verify as verify
     from curate.workspace import Workspace as Workspace
 
@@ -65,6 +67,8 @@ _PUBLIC = {
     "run": "curate.pipeline",
     "scan": "curate.responses",
     "score": "curate.judge",
+    "search": "curate.show",
+    "show": "curate.show",
     "verify": "curate.verify",
 }
 

@@ -19,6 +19,7 @@ from curate.push_cli import push
 from curate.report_cli import report
 from curate.rules_cli import rules_app
 from curate.score_cli import BaseUrl, MaxCost, Price, Sample, as_price, confirm, score
+from curate.show_cli import show
 from curate.tools_cli import diff, doctor
 from curate.verify_cli import verify
 
@@ -333,6 +334,7 @@ app.command()(push)
 app.command()(report)
 
 
+app.command()(show)
 app.command()(correct)
 app.command()(diff)
 app.command()(doctor)

@@ -120,6 +120,30 @@ def duplicate(explanation: Any, as_json: bool) -> None:
     _lines(lambda width, blocks: render(explanation))
 
 
+def stories(found: Iterable[Any], *, full: bool, pager: bool) -> None:
+    """Whole histories, as wide as the terminal."""
+    from curate.pager import page
+    from curate.show.text import render
+
+    width = stdout().width
+    lines: list[Any] = []
+    for story in found:
+        lines += ["", ""] if lines else []
+        lines += render(story, width, full=full)
+    page(lines, use=pager)
+
+
+def matches(found: Any, as_json: bool, pager: bool) -> None:
+    """The responses that a condition holds for."""
+    from curate.pager import page
+    from curate.show.text import render_matches
+
+    if as_json:
+        json(found)
+    else:
+        page(render_matches(found, stdout().width), use=pager)
+
+
 def contamination(result: Any, as_json: bool) -> None:
     """Which items of benchmarks were found, list by list."""
     from curate.decontaminate.report import render

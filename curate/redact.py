@@ -32,7 +32,12 @@ def inputs(workspace: Workspace) -> list[str]:
 
 
 def read(
-    workspace: Workspace, index: int, columns: Sequence[str] | None = None, *, source_ids: bool = True
+    workspace: Workspace,
+    index: int,
+    columns: Sequence[str] | None = None,
+    *,
+    source_ids: bool = True,
+    keys: Sequence[int] | None = None,
 ) -> pl.DataFrame:
     """A shard of the conversations, redacted if `curate clean --redact` was the last to clean.
 
@@ -41,11 +46,12 @@ def read(
         index: The shard.
         columns: Those wanted; None = all.
         source_ids: Whether `source_id` is redacted too. Only who looks conversations up by it may have it as it is.
+        keys: The conversations wanted, of which alone the texts are read; None = all.
 
     Raises:
         WorkspaceError: The shard was not cleaned since, or by a run that did not finish.
     """
-    conversations = workspace.read("conversations", index, columns)
+    conversations = _conversations(workspace, index, columns, keys)
     redacting = _redacting(workspace)
     if redacting != bool(workspace.stamp("flags", index).get("redact")):
         raise WorkspaceError(
@@ -56,8 +62,23 @@ def read(
     if not redacting:
         return conversations
     flags = workspace.read("flags", index, ["key", "redact"])
+    if keys is not None:
+        flags = flags.filter(pl.col("key").is_in(list(keys)))
     changed = redacted(conversations, flags)
     return changed if source_ids else changed.with_columns(conversations["source_id"])
+
+
+def _conversations(
+    workspace: Workspace, index: int, columns: Sequence[str] | None, keys: Sequence[int] | None
+) -> pl.DataFrame:
+    if keys is None:
+        return workspace.read("conversations", index, columns)
+    rows = workspace.scan("conversations", index).filter(pl.col("key").is_in(list(keys)))
+    try:
+        return (rows if columns is None else rows.select(columns)).collect()
+    except pl.exceptions.PolarsError:
+        # The checked way of reading says what is wrong with the shard.
+        return workspace.read("conversations", index, columns).filter(pl.col("key").is_in(list(keys)))
 
 
 def _redacting(workspace: Workspace) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curate.corrections import store
-from curate.errors import CurateError
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -110,22 +107,3 @@ def _contaminated(ws: Workspace) -> pl.LazyFrame:
     looked = [ws.shard("conversations", index) for index in ws.shards("contamination")]
     keys = pl.scan_parquet(looked, glob=False).select("key")
     return keys.join(hits, on="key", how="left").with_columns(pl.col("contaminated").fill_null([]))
-
-
-@contextmanager
-def condition(where: str) -> Iterator[pl.Expr]:
-    """A user's condition over the columns of `scan`, and a clear error where it, or a frame that asks it, fails.
-
-    Args:
-        where: Polars SQL, such as `source = 'mine' AND task = 'maths'`.
-
-    Raises:
-        CurateError: It is no condition, or asks for a column that is not there.
-    """
-    try:
-        yield pl.sql_expr(where)
-    except (pl.exceptions.PolarsError, BaseException) as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        hint = "such as --where \"source = 'mine' AND task = 'maths'\"; columns: docs/schema.md"
-        raise CurateError(f"`--where` cannot be answered: {str(error).splitlines()[0]}", hint=hint) from error

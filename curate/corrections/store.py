@@ -27,7 +27,10 @@ def read(ws: Workspace) -> pl.DataFrame:
     """Every correction that was ever made, the oldest first."""
     if ws.shards(TABLE):
         return ws.read(TABLE, 0)
-    frame = pl.from_arrow(TABLES[TABLE].arrow.empty_table())
+    import pyarrow as pa
+
+    # Not `empty_table`: with a time zone in the schema it loads pandas, where that is installed.
+    frame = pl.from_arrow(pa.Table.from_batches([], TABLES[TABLE].arrow))
     assert isinstance(frame, pl.DataFrame)
     return frame
 

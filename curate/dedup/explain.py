@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from curate import redact
 from curate.console import plain
-from curate.dedup import by_hand, diff, minhash
-from curate.dedup.texts import texts
+from curate.dedup import by_hand, diff
 from curate.errors import CurateError, WorkspaceError
 from curate.schema import TABLES
 from curate.workspace import Workspace
@@ -59,8 +58,8 @@ class Explanation:
         similarity: What the search found: 1 for exact and prefix, else Jaccard or cosine; None = it stays.
         kept: The text that stays for it; None = it stays, or its set is not there any more.
         against: The other set that has `kept`; None = this one.
-        jaccard: Jaccard similarity of the two, computed now.
-        containment: Share of its shingles that the kept one has, computed now.
+        jaccard: Jaccard similarity of the two, computed now; None = nobody asked, or there are not two.
+        containment: Share of its shingles that the kept one has, likewise.
         stands_for: Texts that were removed for this one, the first few.
         restored: Whether its removal was taken back by hand.
         similar_to: A kept conversation whose prompts mean the same, if there is one.
@@ -83,13 +82,16 @@ class Explanation:
     messages: tuple[diff.MessageDiff, ...]
 
 
-def explain_duplicate(workspace: str | Path, key: int, turn: int | None = None) -> Explanation:
+def explain_duplicate(
+    workspace: str | Path, key: int, turn: int | None = None, *, compare: bool = True
+) -> Explanation:
     """Why a conversation was removed or stays.
 
     Args:
         workspace: Folder of the workspace.
         key: The conversation.
         turn: Index of a response in its messages: asks about that response instead (`--unit responses`).
+        compare: Compute `jaccard` and `containment` too, for which the kernels are loaded.
 
     Raises:
         CurateError: There is no such conversation or response.
@@ -108,7 +110,7 @@ def explain_duplicate(workspace: str | Path, key: int, turn: int | None = None) 
             others = None
     if verdict["by"] is not None and others:
         kept = _find(others, verdict["by"], verdict["by_turn"], unit)
-    jaccard, containment = _compare(messages, kept[1]) if kept else (None, None)
+    jaccard, containment = _compare(messages, kept[1]) if kept and compare else (None, None)
     return Explanation(
         unit=unit,
         text=place,
@@ -138,7 +140,7 @@ def _find(ws: Workspace, key: int, turn: int | None, unit: str) -> tuple[int, li
         keys = ws.read("conversations", index, ["key"])["key"]
         if len(keys) and keys[0] <= key <= keys[-1]:
             columns = ["key", "messages", "source_file", "source_row", "source_id"]
-            row = redact.read(ws, index, columns).filter(pl.col("key") == key).row(0, named=True)
+            row = redact.read(ws, index, columns, keys=[key]).row(0, named=True)
             messages = row["messages"]
             if turn is not None:
                 if not 0 <= turn < len(messages) or messages[turn]["role"] != "assistant":
@@ -173,6 +175,9 @@ def _stands_for(ws: Workspace, key: int, turn: int | None) -> tuple[tuple[int, i
 
 def _compare(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> tuple[float, float]:
     """Jaccard similarity of two texts, and the share of the first one's shingles that the second has."""
+    from curate.dedup import minhash
+    from curate.dedup.texts import texts
+
     column = pa.array([left, right], TABLES["conversations"].arrow.field("messages").type)
     arrays = texts(column).arrays
     _, tokens, _ = minhash.signatures(*arrays, *minhash.permutations(1))

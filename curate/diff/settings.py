@@ -13,7 +13,7 @@ COUNTED = frozenset(
     (
         *("counts", "by", "flagged", "conversations", "responses", "classes", "conflicts", "claims", "verified"),
         *("tasks", "unmatched", "undecided", "statuses", "defects", "fingerprint", "inputs", "shards", "records"),
-        *("rejects", "joined", "split", "fragments", "edits", "truncated", "redacted", "plan"),
+        *("rejects", "joined", "split", "fragments", "edits", "truncated", "redacted", "plan", "folders"),
     )
 )
 

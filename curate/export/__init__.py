@@ -264,7 +264,7 @@ def export(
         found = folders.earlier(out.resolve())
         if found and found.get("fingerprint") == made_of:
             talk.say(f"{out} already holds this export; nothing to do")
-            ws.record("export", {**facts, "counts": found["counts"], "inputs": inputs(ws)})
+            _record(ws, out, {**facts, "counts": found["counts"]})
             names = (*found["files"], folders.MANIFEST)
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
@@ -280,13 +280,21 @@ def export(
                 raise CurateError("nothing is left to export", where=ws.path, hint=f"conversations dropped: {why}")
             publish.write(folder, ws, facts, counts)
             files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
-        ws.record("export", {**facts, "counts": counts, "inputs": inputs(ws)})
+        _record(ws, out, {**facts, "counts": counts})
     return _result(out, format, policy.note, counts, tuple(files), preview=preview)
 
 
 def inputs(ws: Workspace) -> str:
     """Changes when an export of this workspace may be out of date."""
     return fingerprint([_shards(ws, table) for table in INPUTS])
+
+
+def _record(ws: Workspace, out: Path, entry: dict[str, Any]) -> None:
+    """Write the export into the workspace's manifest, and where it and all before it went."""
+    made_from = inputs(ws)
+    earlier = ws.manifest.get("stages", {}).get("export", {}).get("folders")
+    known = folders.remembered(earlier, out.resolve(), ws.path.resolve(), made_from)
+    ws.record("export", {**entry, "inputs": made_from, "folders": known})
 
 
 def _decided(

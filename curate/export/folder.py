@@ -54,6 +54,22 @@ def earlier(out: Path) -> dict[str, Any] | None:
     return manifest if all(_size(out / name) == entry["bytes"] for name, entry in files.items()) else {}
 
 
+def remembered(earlier: object, out: Path, workspace: Path, made_from: str) -> dict[str, str]:
+    """Folders that a workspace was exported to, and what each was made from; the latest last.
+
+    They are told relative to the workspace, so that its manifest stays the same wherever both lie.
+
+    Args:
+        earlier: As it was so far.
+        out: The folder of this export.
+        workspace: That of the workspace.
+        made_from: Changes when an export of the workspace may be out of date.
+    """
+    own = os.path.relpath(out, workspace).encode("utf-8", "replace").decode()
+    before = earlier if isinstance(earlier, dict) else {}
+    return {**{name: value for name, value in before.items() if name != own}, own: made_from}
+
+
 def restore(out: Path) -> None:
     """Put back the earlier export that a run had set aside when it was killed."""
     replaced = _beside(out, "replaced")

@@ -21,6 +21,8 @@ from curate.export.weights import weigh
 from curate.responses import messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from curate.export.policy import Policy
@@ -73,11 +75,22 @@ def survey(workspace: Workspace, index: int, policy: Policy) -> pl.DataFrame:
     return trained
 
 
+def decide(workspace: Workspace, index: int, policy: Policy, keys: Sequence[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `mix` decides of a few conversations of a shard, without the others: `responses` and `conversations`.
+
+    Raises:
+        CurateError: As `mix`.
+        WorkspaceError: As `mix`.
+    """
+    _, _, responses, dropped = _decide(workspace, index, policy, keys)
+    return responses, dropped
+
+
 def _decide(
-    workspace: Workspace, index: int, policy: Policy
+    workspace: Workspace, index: int, policy: Policy, keys: Sequence[int] | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Conversations, turns, responses, and why each conversation is dropped."""
-    conversations = _tasked(workspace, index, policy, redact.read(workspace, index))
+    conversations = _tasked(workspace, index, policy, redact.read(workspace, index, keys=keys))
     turns = messages(conversations)
     responses = _weigh(_responses(workspace, index, policy, conversations, turns), policy)
     conversations = _flagged(workspace, index, policy, conversations)

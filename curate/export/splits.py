@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from curate.dedup.clusters import first_rows
 from curate.errors import CurateError
 from curate.export.hashing import SPLIT, shuffle_hash
 from curate.export.mix import survey
@@ -84,6 +83,8 @@ def _choose(exported: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:
 
 def families(ws: Workspace) -> tuple[Keys, Keys]:
     """All keys, ascending, and for each the least key of its family."""
+    from curate.dedup.clusters import first_rows
+
     links: list[npt.NDArray[np.int64]] = []
     parts = [_marks(ws, index) for index in ws.shards("conversations")]
     marks = pl.concat([part for part, _ in parts]).sort("key")

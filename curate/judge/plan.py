@@ -109,7 +109,7 @@ class Plan:
     @property
     def base(self) -> str:
         """Over everything about the judge that its answers depend on."""
-        return fingerprint(*self.who, prompt.VERSION)
+        return base_of(self.who)
 
     def conversations(self, shard: int) -> Iterator[Conversation]:
         """The conversations of a shard with something to judge, in order."""
@@ -181,12 +181,11 @@ class Plan:
     ) -> Item:
         reference = None
         if self.references is not None and rubric.reference and turn:
-            reference = _digest("reference", fingerprint(*(self.helper or self.who)), digests[turn - 1])
+            reference = reference_id(self.helper or self.who, digests[turn - 1])
         text = (self.references or {}).get(reference or "")
-        base = _digest(self.base, _printed(rubric), digests[turn], text or "")
-        ids = tuple(base if repeat == 0 else _digest(base, str(repeat)) for repeat in range(self.repeats))
+        ids = answer_ids(self.base, rubric, digests[turn], text or "", self.repeats)
         alone = self.who.api != "reward-model" and self._steers(digests[turn], shown[turn])
-        bare = _digest(base, BARE) if alone else None
+        bare = bare_id(ids[0]) if alone else None
         return Item(key, turn, task, rubric, ids, bare, reference)
 
     def _steers(self, digest: str, shown: str) -> bool:
@@ -251,6 +250,40 @@ class Plan:
         if shard not in self._declining:
             self._declining[shard] = declining(kept_conversations(self.ws, shard))
         return self._declining[shard]
+
+
+def base_of(who: Who) -> str:
+    """Over everything about a judge that its answers depend on."""
+    return fingerprint(*who, prompt.VERSION)
+
+
+def answer_ids(base: str, rubric: Rubric, digest: str, reference: str = "", repeats: int = 1) -> tuple[str, ...]:
+    """Ids under which the grades of one response are kept, one per repeat.
+
+    Args:
+        base: As of `base_of`.
+        rubric: What it is graded by.
+        digest: Over everything up to the response, as of `view.prefixes`.
+        reference: The reference answer that the judge sees; empty = none.
+        repeats: How often it is asked.
+    """
+    first = _digest(base, _printed(rubric), digest, reference)
+    return tuple(first if repeat == 0 else _digest(first, str(repeat)) for repeat in range(repeats))
+
+
+def bare_id(first: str) -> str:
+    """The id of a response without what speaks to its grader, by the first of its ids."""
+    return _digest(first, BARE)
+
+
+def reference_id(helper: Who, digest: str) -> str:
+    """The id of a reference answer.
+
+    Args:
+        helper: Who writes it.
+        digest: Over everything up to its prompt.
+    """
+    return _digest("reference", fingerprint(*helper), digest)
 
 
 def _digest(*parts: str) -> str:

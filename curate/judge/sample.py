@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate import redact
-from curate.responses import condition, responses, scan
+from curate.responses import responses
+from curate.where import matching
 
 if TYPE_CHECKING:
     from curate.workspace import Workspace
@@ -53,16 +54,11 @@ def sample(
     for shard in ws.shards("conversations"):
         candidates += responses(kept_conversations(ws, shard)).select("key", "turn").rows()
     if where is not None:
-        wanted = _where(ws, where)
+        wanted = set(matching(ws, where).rows())
         candidates = [response for response in candidates if response in wanted]
     most = len(candidates) if share is None else round(share * len(candidates))
     most = most if limit is None else min(most, limit)
     return set(nsmallest(most, candidates, key=lambda response: _rank(response, seed)))
-
-
-def _where(ws: Workspace, where: str) -> set[tuple[int, int]]:
-    with condition(where) as wanted:
-        return set(scan(ws.path).filter(wanted).select("key", "turn").collect().rows())
 
 
 def _rank(response: tuple[int, int], seed: int) -> bytes:

@@ -176,6 +176,32 @@ def known(path: Path) -> dict[str, Place]:
     return {i: Place(call, slot, bool(partial)) for i, call, slot, partial in rows}
 
 
+def places(path: Path, ids: Iterable[str]) -> dict[str, Place]:
+    """Of these responses, where the grade of each stands; those without one are left out."""
+    found = {}
+    for some in _chunks(ids):
+        marks = ",".join("?" * len(some))
+        for i, *place in _rows(path, f"SELECT id, call, slot, partial FROM graded WHERE id IN ({marks})", some):
+            found[i] = Place(place[0], place[1], bool(place[2]))
+    return found
+
+
+def answers(path: Path, calls: Iterable[str]) -> dict[str, Judgement]:
+    """The judgements of these calls, without a store being opened to write."""
+    found = {}
+    for some in _chunks(calls):
+        marks = ",".join("?" * len(some))
+        for row in _rows(path, f"SELECT * FROM judgements WHERE key IN ({marks})", some):
+            found[row[0]] = judgement_of(row)
+    return found
+
+
+def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    """As many as a statement may have."""
+    listed = list(names)
+    yield from (listed[begin : begin + 500] for begin in range(0, len(listed), 500))
+
+
 def quarantined(path: Path) -> dict[str, str]:
     """Ids of the responses that are set aside, with the reason."""
     return dict(_rows(path, "SELECT id, reason FROM quarantine"))
@@ -263,13 +289,13 @@ def _set_up(connection: sqlite3.Connection) -> int:
     return 0
 
 
-def _rows(path: Path, query: str) -> list[Any]:
+def _rows(path: Path, query: str, values: Sequence[str] = ()) -> list[Any]:
     if not path.exists():
         return []
     with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
             return []
-        return connection.execute(query).fetchall()
+        return connection.execute(query, values).fetchall()
 
 
 def seconds(path: Path, most: int = 200) -> list[float]:

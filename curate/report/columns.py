@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curate.errors import CurateError, WorkspaceError, did_you_mean
-from curate.responses import condition, responses, scan
+from curate.responses import responses
+from curate.where import matching
 
 if TYPE_CHECKING:
     from curate.export.policy import Policy
@@ -109,8 +110,7 @@ def read(ws: Workspace, index: int, column: Column, policy: Policy | None) -> pl
     """
     rows = _responses(ws, index, column, policy)
     if column.where is not None:
-        with condition(column.where) as wanted:
-            those = scan(ws.path, index).filter(wanted).select("key", "turn").collect()
+        those = matching(ws, column.where, index)
         rows = rows.join(those, on=["key", "turn"], how="semi", maintain_order="left")
     group = pl.col(column.by) if column.by in rows.columns else pl.lit(None, pl.String)
     group, value = group.cast(pl.String).alias("group"), pl.col("value").cast(pl.Float64)

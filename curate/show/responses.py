@@ -1,0 +1,85 @@
+"""What the tables say of one response: its label, what was said by hand, its score, and what it repeats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from curate.show.story import Label, Said, Score
+
+if TYPE_CHECKING:
+    from curate.dedup.explain import Explanation
+    from curate.workspace import Workspace
+
+
+def label(rows: list[dict[str, Any]] | None, turn: int) -> Label | None:
+    """The label among the rows of a conversation; None = there is none."""
+    row = _of(rows, turn)
+    return row and Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
+
+
+def said(rows: list[dict[str, Any]], turn: int) -> tuple[Said, ...]:
+    """Every correction of a response, the oldest first.
+
+    Args:
+        rows: Those of the table `corrections` about the conversation, in their order.
+        turn: The response.
+    """
+    own = [row for row in rows if row["turn"] == turn]
+    undone = max((place for place, row in enumerate(own) if row["undo"]), default=-1)
+    last = {name: max((p for p, row in enumerate(own) if row[name] is not None), default=-1) for name in _SAID}
+    return tuple(
+        Said(
+            class_=row["class"],
+            reward=_rounded(row["reward"]),
+            undo=row["undo"],
+            by=row["by"],
+            at=row["at"].isoformat(timespec="seconds").replace("+00:00", "Z"),
+            why=row["why"],
+            holds=place > undone and any(last[name] == place for name in _SAID),
+        )
+        for place, row in enumerate(own)
+    )
+
+
+_SAID = ("class", "reward")
+
+
+def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[str, Any]], turn: int) -> Score | None:
+    """The score among the rows of a conversation, with what each judge said; None = there is none."""
+    from curate.judge.store import FILE
+    from curate.show.judges import opinions
+
+    row = _of(rows, turn)
+    if row is None:
+        return None
+    return Score(
+        **{name: _rounded(row[name]) for name in ("reward", "raw", "percentile", "calibrated", "score", "spread")},
+        aspects={aspect["name"]: _rounded(aspect["score"]) for aspect in row["aspects"]},
+        flags=tuple(row["raised"]),
+        **{name: row[name] for name in ("status", "judge", "rubric", "rationale", "samples", "judged_task")},
+        opinions=opinions(ws.path / FILE, messages, turn, [row["judge"]], [row["rubric"]]),
+    )
+
+
+def repeats(ws: Workspace, key: int, turn: int) -> Explanation | None:
+    """Why a response was removed, or for which it stays; None = neither, or nobody looked."""
+    from curate.dedup.explain import explain_duplicate
+
+    if not ws.shards("repeats"):
+        return None
+    own = (pl.col("key") == key) & (pl.col("turn") == turn)
+    kept = (pl.col("repeats") == key) & (pl.col("repeats_turn") == turn) & pl.col("against").is_null()
+    if ws.scan("repeats").filter(own | kept).select("key").head(1).collect().is_empty():
+        return None
+    return explain_duplicate(ws.path, key, turn, compare=False)
+
+
+def _of(rows: list[dict[str, Any]] | None, turn: int) -> dict[str, Any] | None:
+    return next((row for row in rows or () if row["turn"] == turn), None)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Without the digits that a float32 does not have."""
+    return None if value is None else round(value, 6)
