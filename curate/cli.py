@@ -262,7 +262,10 @@ def export(
     tokenizer: Tokenizer = None,
     template: Annotated[str, typer.Option(help="OpenChat model type.")] = "openchat_v3.2_mistral",
     max_length: Annotated[int | None, typer.Option(min=1, help="Token ids per row; else the template's.")] = None,
-    long: Annotated[str, typer.Option(help="Conversations above that: `split` into rows, or `cut`.")] = "split",
+    truncate: Annotated[
+        str, typer.Option(help="Longer ones: end at a `turn`, `split` into rows, or `openchat`: cut anywhere.")
+    ] = "turn",
+    context: Annotated[int, typer.Option(min=0, help="Exchanges that rows of a split repeat, at weight 0.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Files of different order, where the format has one each.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
@@ -312,7 +315,8 @@ def export(
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
-        long=long,
+        truncate=truncate,
+        context=context,
         epochs=epochs,
         seed=seed,
         name=name,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 6
+VERSION = 7
 # Why a conversation is left out without a fault of its own, so that no copy of it would do better.
 _NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
@@ -115,7 +115,8 @@ def export(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
-    long: str = "split",
+    truncate: str = "turn",
+    context: int = 0,
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -156,8 +157,9 @@ def export(
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
         template: OpenChat model type, see `templates.TEMPLATES`.
         max_length: Ids per row; None = the template's context.
-        long: A conversation that is longer: `split` before questions into several rows, the system message before each,
-            or `cut` on the right as OpenChat does.
+        truncate: A conversation that is longer: its row ends where a `turn` ends; or it is `split` before questions into
+            several rows, the system message before each; or cut on the right as `openchat` does, in mid-response.
+        context: Exchanges before it that each later row of a split conversation repeats, with weight 0.
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
@@ -199,7 +201,8 @@ def export(
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
-        long=long,
+        truncate=truncate,
+        context=context,
         epochs=epochs,
         seed=seed,
         name=name,
@@ -226,6 +229,8 @@ def export(
     if not ws.shards("conversations"):
         raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
     policy, encoder = settle(ws, plan, talk), plan.encoder
+    if plan.template.place == "nowhere":
+        talk.warn(f"`{template}` has no place for the condition: a model cannot tell the classes apart")
     policy = solve_beta(ws, cap(ws, policy), talk)
     policy, report = mix_shares(ws, policy)
     if policy.shape.per == "token":
@@ -240,7 +245,8 @@ def export(
         "template": template,
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,
-        "long": encoder.long if encoder else None,
+        "truncate": encoder.limit.truncate if encoder else None,
+        "context": encoder.limit.context if encoder else None,
         "epochs": epochs,
         "seed": seed,
         "emulate_weights": emulate_weights,

@@ -14,7 +14,9 @@ from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
 from curate.export import folder, formats, publish, shape, templates
 from curate.export.emulate import EMULATIONS
+from curate.export.tokenise import Limit
 from curate.export.tokenise import load as load_encoder
+from curate.export.truncate import TRUNCATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +36,6 @@ FALLBACKS = ("coarse", "drop", "mask")
 # What to do with a conversation that holds an item of a benchmark: drop it, train nothing on the responses
 # that hold it or answer it, or nothing.
 CONTAMINATED = ("drop", "mask", "keep")
-# What becomes of a conversation that is longer than a row may be.
-LONG = ("split", "cut")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def check(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
-    long: str = "split",
+    truncate: str = "turn",
+    context: int = 0,
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -126,7 +127,7 @@ def check(
         ("unlabelled", unlabelled, UNLABELLED),
         ("fallback", fallback, FALLBACKS),
         ("contaminated", contaminated, CONTAMINATED),
-        ("long", long, LONG),
+        ("truncation", truncate, TRUNCATIONS),
         ("export format", format, known_formats()),
     ):
         if value not in known:
@@ -164,10 +165,16 @@ def check(
         raise CurateError(
             f"unknown way to emulate weights `{emulate_weights}`", hint=did_you_mean(emulate_weights, EMULATIONS)
         )
+    if context < 0 or (context and truncate != "split"):
+        what = f"`context` is {context}, with `--truncate {truncate}`"
+        raise CurateError(what, hint="rows that repeat earlier exchanges are those of --truncate split")
     chat = templates.find(template)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    if getattr(writer, "OPENCHAT", False) and not chat.trained_by:
+        what = f"no trainer of OpenChat reads its Parquet with the template `{template}`"
+        raise CurateError(what, where=f"--format {format}", hint="--format crlft holds the same ids")
     if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
         raise CurateError(f"the format `{format}` holds text, no token ids", hint="leave out --tokenizer")
     if epochs > 1 and not getattr(writer, "EPOCHS", False):
@@ -176,7 +183,7 @@ def check(
     return Plan(
         writer=writer,
         template=chat,
-        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length, long),
+        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, Limit(max_length, truncate, context)),
         conditions=condition_rules.load(conditions),
         weights=weigh,
         weighting=weighting,

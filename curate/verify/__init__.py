@@ -182,8 +182,8 @@ def _limits(max_length: int | None, tokenizer: str | None, template: str) -> Lim
     from curate.export import templates
     from curate.export.tokenise import load
 
-    encoder = load(tokenizer, templates.find(template), None)
-    eot, bos = encoder._eot, encoder._bos
+    encoder = load(tokenizer, templates.find(template))
+    eot, bos = encoder.framing.end(), encoder.framing.bos()
     return Limits(max_length, None, bos[0] if len(bos) == 1 else None, eot[-1])
 
 
