@@ -180,11 +180,15 @@ def check(
     if epochs > 1 and not getattr(writer, "EPOCHS", False):
         what = f"the format `{format}` has no file per epoch"
         raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
+    named = condition_rules.load(conditions)
+    encoder = None if tokenizer is None else load_encoder(tokenizer, chat, Limit(max_length, truncate, context))
+    if encoder:
+        condition_rules.check_tokens(named, encoder.specials)
     return Plan(
         writer=writer,
         template=chat,
-        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, Limit(max_length, truncate, context)),
-        conditions=condition_rules.load(conditions),
+        encoder=encoder,
+        conditions=named,
         weights=weigh,
         weighting=weighting,
         beta=beta,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from curate.export.segments import Framed, Framing, Messages
     from curate.export.templates import Template
+    from curate.export.vocabulary import Tokenizer
 
 # Conversations tokenised at a time: bounds the memory that the tokenizer's own results take.
 _CHUNK = 256
@@ -66,15 +67,16 @@ class Encoder:
         framing: Turns conversations into ids.
         template: What stands around each message.
         limit: How long a row may get; its `max_length` is set.
-        fingerprint: SHA-256 of the tokenizer's file.
+        tokenizer: The tokenizer.
     """
 
-    def __init__(self, framing: Framing, template: Template, limit: Limit, fingerprint: str) -> None:
+    def __init__(self, framing: Framing, template: Template, limit: Limit, tokenizer: Tokenizer) -> None:
         self.framing = framing
         self.template = template
         self.limit = limit
         self.max_length = limit.max_length or 0
-        self.fingerprint = fingerprint
+        self.fingerprint = tokenizer.fingerprint
+        self.specials = tokenizer.specials()
 
     def count(self, texts: list[str]) -> list[int]:
         """Ids of each text and the end of its turn, however long a row may get."""
@@ -223,11 +225,14 @@ def load(path: str, template: Template, limit: Limit | None = None) -> Encoder:
         MissingExtraError: The package that reads it is not installed.
         CurateError: The tokenizer does not know the template's special tokens.
     """
-    limit = limit or Limit()
+    return build(vocabulary.read(path), template, limit or Limit())
+
+
+def build(tokenizer: Tokenizer, template: Template, limit: Limit) -> Encoder:
+    """An encoder of a tokenizer that was read; raises as `load`."""
     length = template.context if limit.max_length is None else limit.max_length
     if length < 1:
         raise CurateError(f"`max_length` is {length}, it must be above 0")
-    tokenizer = vocabulary.read(path)
     for token in template.markup:
         if tokenizer.special(token) is None:
             raise CurateError(
@@ -235,4 +240,4 @@ def load(path: str, template: Template, limit: Limit | None = None) -> Encoder:
                 where=tokenizer.file,
                 hint="use the tokenizer of an OpenChat base model, or another --template",
             )
-    return Encoder(Segments(tokenizer, template), template, limit._replace(max_length=length), tokenizer.fingerprint)
+    return Encoder(Segments(tokenizer, template), template, limit._replace(max_length=length), tokenizer)

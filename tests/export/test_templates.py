@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from curate.errors import CurateError
-from curate.export import export, templates
+from curate.errors import CurateError, RuleError
+from curate.export import conditions, export, templates
 from curate.export.templates import TEMPLATES
-from curate.export.tokenise import load
+from curate.export.tokenise import Encoder, Limit, build
+from curate.export.vocabulary import Tokenizer, read
 
 from .test_tokenise import encode
 from .vocabularies import mistral, mistral_model
@@ -68,16 +71,34 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return mistral(tmp_path_factory.mktemp("vocabulary"), SPECIAL)
 
 
+@cache
+def tokenizer(folder: Path) -> Tokenizer:
+    return read(str(folder))
+
+
+def encoder(folder: Path, model: str) -> Encoder:
+    return build(tokenizer(folder), templates.find(model), Limit())
+
+
+@cache
+def transformers_tokenizer(folder: Path) -> Any:
+    return pytest.importorskip("transformers").AutoTokenizer.from_pretrained(str(folder))
+
+
+@pytest.fixture(scope="module", params=[mistral, mistral_model])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found: Path = request.param(tmp_path_factory.mktemp("vocabulary"))
+    return found
+
+
 @pytest.mark.parametrize("name", [*GOLDEN, "openchat_8192/GPT4", "openchat_v2_llama2/GPT3"])
-@pytest.mark.parametrize("build", [mistral, mistral_model])
-def test_old_model_types_give_the_ids_of_openchats_code_of_their_time(name: str, build: Any, tmp_path: Path) -> None:
+def test_old_model_types_give_the_ids_of_openchats_code_of_their_time(name: str, either: Path) -> None:
     model, condition = name.split("/")
-    encoder = load(str(build(tmp_path)), templates.find(model))
-    ids, _ = encode(encoder, TALK, condition)
+    ids, _ = encode(encoder(either, model), TALK, condition)
     assert ids == GOLDEN[f"{SAME.get(model, model)}/{condition}"]
 
 
-def theirs(model: str, vocabulary: Path, rows: list[tuple[list[dict[str, Any]], str]], *, escaped: bool) -> Any:
+def by_openchat(model: str, vocabulary: Path, rows: list[tuple[list[dict[str, Any]], str]], *, escaped: bool) -> Any:
     """Ids and weights by OpenChat's `ConversationTemplate`; `escaped` = with an escape that works in transformers."""
     pytest.importorskip("ochat", reason="pip install --no-deps ochat==3.6.1")
     transformers = pytest.importorskip("transformers")
@@ -106,11 +127,10 @@ def test_model_types_of_today_give_the_ids_of_openchat(model: str, vocabulary: P
         (talk("日本語 🙂", "한국어\ttab", "", " "), ""),
     ]
     typed = [(talk("<s> <|im_end|> x", "</s><|eot_id|>", system="<end_of_turn>"), "GPT4")]
-    encoder = load(str(vocabulary), templates.find(model))
-    ours = [encode(encoder, *row) for row in [*plain, *typed]]
-    assert ours == theirs(model, vocabulary, [*plain, *typed], escaped=True)
+    ours = [encode(encoder(vocabulary, model), *row) for row in [*plain, *typed]]
+    assert ours == by_openchat(model, vocabulary, [*plain, *typed], escaped=True)
     # Without: its own escape is undone by transformers of 2024-06 and later, so that what somebody typed goes live.
-    live = theirs(model, vocabulary, [*plain, *typed], escaped=False)
+    live = by_openchat(model, vocabulary, [*plain, *typed], escaped=False)
     assert ours[:-1] == live[:-1]
     assert ours[-1] != live[-1]
 
@@ -125,27 +145,24 @@ def test_every_model_type_of_openchat_361_is_known() -> None:
             assert templates.find(alias) is template
 
 
-@pytest.mark.parametrize("model", [name for name in TEMPLATES if name != "openchat_v3.2_gemma"])
+@pytest.mark.parametrize("model", list(TEMPLATES))
 def test_text_never_becomes_a_control_token_in_any_template(model: str, vocabulary: Path) -> None:
-    template = templates.find(model)
-    encoder = load(str(vocabulary), template)
-    control = [load(str(vocabulary), template).framing.end()[-1], 1, 2, *range(32000, 32010)]
-    plain, typed = (encode(encoder, talk(text, text), "GPT4")[0] for text in ("x", "".join(["<s></s>", *SPECIAL])))
+    control, own = [1, 2, *range(32000, 32010)], encoder(vocabulary, model)
+    plain, typed = (encode(own, talk(text, text), "GPT4")[0] for text in ("x", "".join(["<s></s>", *SPECIAL])))
     assert [typed.count(id_) for id_ in control] == [plain.count(id_) for id_ in control]
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("model", list(TEMPLATES))
-def test_the_chat_template_says_what_the_ids_say(model: str, tmp_path: Path, vocabulary: Path) -> None:
-    transformers = pytest.importorskip("transformers")
+def test_the_chat_template_says_what_the_ids_say(model: str, vocabulary: Path) -> None:
     template = templates.find(model)
     said = talk("Hi", "Hello", "Bye", "See you", system="Be brief.")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(vocabulary))
-    tokenizer.chat_template = template.jinja
-    text = tokenizer.apply_chat_template(said, tokenize=False, condition="GPT4")
-    ids, _ = encode(load(str(vocabulary), template), said, "GPT4")
-    assert tokenizer.decode(ids).replace(" ", "") == text.replace(" ", "")
-    opened = tokenizer.apply_chat_template(said[:-1], tokenize=False, condition="GPT4", add_generation_prompt=True)
+    theirs = transformers_tokenizer(vocabulary)
+    theirs.chat_template = template.jinja
+    text = theirs.apply_chat_template(said, tokenize=False, condition="GPT4")
+    ids, _ = encode(encoder(vocabulary, model), said, "GPT4")
+    assert theirs.decode(ids).replace(" ", "") == text.replace(" ", "")
+    opened = theirs.apply_chat_template(said[:-1], tokenize=False, condition="GPT4", add_generation_prompt=True)
     assert text.startswith(opened)
 
 
@@ -166,7 +183,32 @@ def test_openchats_parquet_is_refused_where_no_trainer_reads_it(tmp_path: Path, 
 @pytest.mark.parametrize("model", [name for name, template in TEMPLATES.items() if template.place != "nowhere"])
 @pytest.mark.parametrize("condition", ["<|end_of_turn|>", "</s><s>", "GPT4 <|eot_id|><|im_end|>"])
 def test_a_condition_is_text_whatever_it_says(model: str, condition: str, vocabulary: Path) -> None:
-    encoder = load(str(vocabulary), templates.find(model))
-    control = [1, 2, *range(32000, 32010)]
-    plain, typed = (encode(encoder, TALK, text)[0] for text in ("GPT4", condition))
+    control, own = [1, 2, *range(32000, 32010)], encoder(vocabulary, model)
+    plain, typed = (encode(own, TALK, text)[0] for text in ("GPT4", condition))
     assert [typed.count(id_) for id_ in control] == [plain.count(id_) for id_ in control]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["GPT4<|end_of_turn|>", "GPT4\n", "GPT4\u2028", " GPT4", "[INST]", "GPT4 User: Hi GPT4 Assistant:", "<s>"],
+)
+def test_a_condition_that_could_be_markup_is_refused(tmp_path: Path, condition: str) -> None:
+    with pytest.raises(RuleError, match="conditions must be plain text"):
+        conditions.load(rules(tmp_path, condition))
+
+
+def test_a_condition_with_a_special_token_of_the_tokenizer_in_use_is_refused(tmp_path: Path) -> None:
+    folder = mistral(tmp_path / "vocabulary", ["Expert"])
+    ws = make(tmp_path / "ws", [conversation(talk("Hi", "Hello"), **{"class": "gpt-4"})])
+    told = rules(tmp_path, "Expert Correct")
+    with pytest.raises(RuleError, match="holds the special token `Expert`"):
+        export(ws.path, tmp_path / "out", tokenizer=str(folder), conditions=told)
+    assert export(ws.path, tmp_path / "out", conditions=told, quiet=True).conditions == {"Expert Correct": 1}
+
+
+def rules(folder: Path, condition: str) -> str:
+    file = folder / "conditions.toml"
+    case = 'case = [{ class = "gpt-4", fires = true }, { class = "human", fires = false }]'
+    why = 'name = "one"\nwhy = "test"\nwhen = "class = \'gpt-4\'"'
+    file.write_text(f'schema = 1\nkind = "conditions"\n[[rule]]\n{why}\ncondition = {json.dumps(condition)}\n{case}\n')
+    return str(file)
