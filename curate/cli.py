@@ -260,7 +260,7 @@ def export(
     drop_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations go.")] = None,
     mask_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose responses weigh 0.")] = None,
     tokenizer: Tokenizer = None,
-    template: Annotated[str, typer.Option(help="OpenChat model type.")] = "openchat_v3.2_mistral",
+    template: Annotated[str, typer.Option(help="OpenChat model type; `hf`, a file or a folder: chat template.")] = "openchat_v3.2_mistral",
     max_length: Annotated[int | None, typer.Option(min=1, help="Token ids per row; else the template's.")] = None,
     truncate: Annotated[
         str, typer.Option(help="Longer ones: end at a `turn`, `split` into rows, or `openchat`: cut anywhere.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,8 @@ def export(
         contaminated: Where a message holds an item of a benchmark: drop (the conversation), mask (the response that
             holds it, or that answers a message that does) or keep.
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
-        template: OpenChat model type, see `templates.TEMPLATES`.
+        template: OpenChat model type (`templates.TEMPLATES`), or a chat template: `hf` for the tokenizer's own, a file,
+            or a tokenizer's folder.
         max_length: Ids per row; None = the template's context.
         truncate: A conversation that is longer: its row ends where a `turn` ends; or it is `split` before questions into
             several rows, the system message before each; or cut on the right as `openchat` does, in mid-response.
@@ -229,7 +231,7 @@ def export(
     if not ws.shards("conversations"):
         raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
     policy, encoder = settle(ws, plan, talk), plan.encoder
-    if plan.template.place == "nowhere":
+    if not plan.template.conditions(encoder is not None):
         talk.warn(f"`{template}` has no place for the condition: a model cannot tell the classes apart")
     policy = solve_beta(ws, cap(ws, policy), talk)
     policy, report = mix_shares(ws, policy)
@@ -243,6 +245,7 @@ def export(
         "name": name,
         "licences": dict(licences or {}),
         "template": template,
+        "template_sha256": sha256(plan.template.jinja.encode()).hexdigest(),
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,
         "truncate": encoder.limit.truncate if encoder else None,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from curate.export.chat import ChatTemplate
     from curate.export.shuffle import Stored
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
@@ -42,7 +43,7 @@ class Job:
     folder: Path
     name: str
     rows: Iterable[pl.DataFrame]
-    template: Template
+    template: Template | ChatTemplate
     encoder: Encoder | None
     epochs: int
     seed: int

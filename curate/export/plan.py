@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
 from curate.export import conditions as condition_rules
-from curate.export import folder, formats, publish, shape, templates
+from curate.export import chat, folder, formats, publish, shape
 from curate.export.emulate import EMULATIONS
 from curate.export.tokenise import Limit
 from curate.export.tokenise import load as load_encoder
@@ -21,6 +21,7 @@ from curate.export.truncate import TRUNCATIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from curate.export.chat import ChatTemplate
     from curate.export.shape import Shape
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
@@ -53,7 +54,7 @@ class Plan:
     """
 
     writer: Any
-    template: Template
+    template: Template | ChatTemplate
     encoder: Encoder | None
     conditions: RuleSet
     weights: Weights
@@ -168,11 +169,11 @@ def check(
     if context < 0 or (context and truncate != "split"):
         what = f"`context` is {context}, with `--truncate {truncate}`"
         raise CurateError(what, hint="rows that repeat earlier exchanges are those of --truncate split")
-    chat = templates.find(template)
+    chosen = chat.choose(template, tokenizer)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
-    if getattr(writer, "OPENCHAT", False) and not chat.trained_by:
+    if getattr(writer, "OPENCHAT", False) and not getattr(chosen, "trained_by", ""):
         what = f"no trainer of OpenChat reads its Parquet with the template `{template}`"
         raise CurateError(what, where=f"--format {format}", hint="--format crlft holds the same ids")
     if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
@@ -181,12 +182,12 @@ def check(
         what = f"the format `{format}` has no file per epoch"
         raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
     named = condition_rules.load(conditions)
-    encoder = None if tokenizer is None else load_encoder(tokenizer, chat, Limit(max_length, truncate, context))
+    encoder = None if tokenizer is None else load_encoder(tokenizer, chosen, Limit(max_length, truncate, context))
     if encoder:
         condition_rules.check_tokens(named, encoder.specials)
     return Plan(
         writer=writer,
-        template=chat,
+        template=chosen,
         encoder=encoder,
         conditions=named,
         weights=weigh,

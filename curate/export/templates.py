@@ -76,6 +76,10 @@ class Template:
         """The role prefix: `GPT4 User:`."""
         return self.start + self.named(role, condition) + self.end
 
+    def conditions(self, tokenised: bool) -> bool:
+        """Whether the condition gets into a rendering."""
+        return self.place != "nowhere"
+
     @property
     def markup(self) -> list[str]:
         """The special tokens that a tokenizer must know."""

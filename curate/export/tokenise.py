@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from curate.errors import CurateError
 from curate.export import vocabulary
+from curate.export.chat import ChatTemplate
 from curate.export.hashing import shuffle_hash
 from curate.export.mix import Mixed
 from curate.export.ragged import lists
+from curate.export.rendered import Rendered
 from curate.export.segments import Segments
 from curate.export.truncate import Window, windows
 
@@ -70,7 +72,9 @@ class Encoder:
         tokenizer: The tokenizer.
     """
 
-    def __init__(self, framing: Framing, template: Template, limit: Limit, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, framing: Framing, template: Template | ChatTemplate, limit: Limit, tokenizer: Tokenizer
+    ) -> None:
         self.framing = framing
         self.template = template
         self.limit = limit
@@ -217,7 +221,7 @@ def decimal(weight: float) -> float:
     return float(str(np.float32(weight)))
 
 
-def load(path: str, template: Template, limit: Limit | None = None) -> Encoder:
+def load(path: str, template: Template | ChatTemplate, limit: Limit | None = None) -> Encoder:
     """An encoder from a folder with `tokenizer.json` or `tokenizer.model`.
 
     Raises:
@@ -228,11 +232,20 @@ def load(path: str, template: Template, limit: Limit | None = None) -> Encoder:
     return build(vocabulary.read(path), template, limit or Limit())
 
 
-def build(tokenizer: Tokenizer, template: Template, limit: Limit) -> Encoder:
+def build(tokenizer: Tokenizer, template: Template | ChatTemplate, limit: Limit) -> Encoder:
     """An encoder of a tokenizer that was read; raises as `load`."""
     length = template.context if limit.max_length is None else limit.max_length
+    if length is None:
+        what = "the chat template's tokenizer does not say how long a row may be"
+        raise CurateError(what, where=template.name, hint="--max-length 8192")
     if length < 1:
         raise CurateError(f"`max_length` is {length}, it must be above 0")
+    limit = limit._replace(max_length=length)
+    if isinstance(template, ChatTemplate):
+        if not isinstance(tokenizer, vocabulary.HuggingFace):
+            what = "a chat template needs a `tokenizer.json`"
+            raise CurateError(what, where=tokenizer.file, hint="OpenChat's templates take a `tokenizer.model`, too")
+        return Encoder(Rendered(tokenizer, template), template, limit, tokenizer)
     for token in template.markup:
         if tokenizer.special(token) is None:
             raise CurateError(
@@ -240,4 +253,4 @@ def build(tokenizer: Tokenizer, template: Template, limit: Limit) -> Encoder:
                 where=tokenizer.file,
                 hint="use the tokenizer of an OpenChat base model, or another --template",
             )
-    return Encoder(Segments(tokenizer, template), template, limit._replace(max_length=length), tokenizer)
+    return Encoder(Segments(tokenizer, template), template, limit, tokenizer)

@@ -57,7 +57,7 @@ def windows(
     begins = [at for at in range(has_system, len(places)) if roles[at] == "user" or at == has_system]
     exchanges = list(pairwise([*begins, len(places)]))
     sizes = [sum(lengths[begin:end]) for begin, end in exchanges]
-    found = []
+    found: list[Window] = []
     at = 0
     while at < len(exchanges):
         if sizes[at] > room:

@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 
 def write(job: Job) -> None:
     """Write `NAME.<epoch>.parquet` for each epoch."""
-    model = json.dumps({"model_type": job.template.model_type or job.template.name})
+    model = json.dumps({"model_type": getattr(job.template, "model_type", "") or job.template.name})
     facts = json.dumps(job.facts, sort_keys=True, allow_nan=False)
     schema = SCHEMA.with_metadata({"metadata_json": model, "curate": facts})
     stored = job.store(_tokens)
