@@ -78,6 +78,7 @@ class ExportResult:
         preview: Weights and loss mass by class, reward, task, source and language; None = nothing was done.
         drawn: Rows drawn for each epoch; None when weights were not emulated.
         corrected: Trained responses whose class or reward was corrected by hand.
+        packed: `rows` written where rows were packed (of all epochs), and `fill`, the share of their ids that is used.
     """
 
     out: Path
@@ -100,6 +101,7 @@ class ExportResult:
     preview: dict[str, Any] | None = None
     drawn: list[int] | None = None
     corrected: dict[str, int] = field(default_factory=dict)
+    packed: dict[str, float] | None = None
 
 
 def export(
@@ -139,6 +141,7 @@ def export(
     mixture: str = "weight",
     caps: Sequence[str] = (),
     validation: float = 0.0,
+    pack: bool = False,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> ExportResult:
@@ -159,8 +162,8 @@ def export(
         template: OpenChat model type (`templates.TEMPLATES`), or a chat template: `hf` for the tokenizer's own, a file,
             or a tokenizer's folder.
         max_length: Ids per row; None = the template's context.
-        truncate: A conversation that is longer: its row ends where a `turn` ends; or it is `split` before questions into
-            several rows, the system message before each; or cut on the right as `openchat` does, in mid-response.
+        truncate: A conversation that is longer: its row ends where a `turn` ends; or it is `split` before questions
+            into several rows, the system message before each; or cut on the right as `openchat` does, in mid-response.
         context: Exchanges before it that each later row of a split conversation repeats, with weight 0.
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
@@ -184,6 +187,7 @@ def export(
         mixture: What brings them about: `weight`, or `sample`, a seeded choice of conversations.
         caps: Most conversations per source: `5000` for each, `SOURCE=5000` for one.
         validation: Share of the conversations to hold out, by families, in the folder `validation`.
+        pack: Fill rows up to `max_length` with whole rows, the longest first, for formats that say where each ends.
         dry_run: Count and write nothing.
         quiet: No progress.
 
@@ -226,6 +230,7 @@ def export(
         mixture=mixture,
         caps=caps,
         validation=validation,
+        pack=pack,
     )
     ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
     if not ws.shards("conversations"):
@@ -250,6 +255,7 @@ def export(
         "max_length": encoder.max_length if encoder else None,
         "truncate": encoder.limit.truncate if encoder else None,
         "context": encoder.limit.context if encoder else None,
+        "pack": pack,
         "epochs": epochs,
         "seed": seed,
         "emulate_weights": emulate_weights,
@@ -278,10 +284,14 @@ def export(
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
             apart = Apart(folder / folders.SPILL / "validation", validation_keys)
-            job = Job(folder, name, apart.train(rows), plan.template, encoder, epochs, seed, facts, emulate_weights)
+            told = (plan.template, encoder, epochs, seed, facts, emulate_weights)
+            job = Job(folder, name, apart.train(rows), *told, pack=pack)
             plan.writer.write(job)
             apart.write(plan.writer, job)
             counts = tally.as_dict() | {"drawn": list(job.drawn.values()) if emulate_weights else None}
+            if encoder and pack:
+                written, tokens = job.packed["rows"], job.packed["tokens"]
+                counts["packed"] = {"rows": written, "fill": tokens / (written * encoder.max_length)}
             if not tally.rows:
                 if tally.dropped["zero_weight"]:
                     raise CurateError("every weight is zero", where=policy.weights.path, hint="give a class a weight")

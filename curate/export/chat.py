@@ -1,7 +1,8 @@
 """Any chat template, rendered as transformers renders it (`utils/chat_template_utils.py` at 5.23.0).
 
-A template may do with messages what it likes, so it is not trusted to keep markup and text apart: it is rendered once
-with a mark in place of every content, which tells what it writes itself, and once with the contents; the two must agree.
+A template may do with messages what it likes, so it is not trusted to keep markup and text apart: it is rendered
+once with a mark in place of every content, which tells what it writes itself, and once with the contents; the two must
+agree.
 """
 
 from __future__ import annotations

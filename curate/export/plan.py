@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
-from curate.export import conditions as condition_rules
 from curate.export import chat, folder, formats, publish, shape
+from curate.export import conditions as condition_rules
 from curate.export.emulate import EMULATIONS
 from curate.export.tokenise import Limit
 from curate.export.tokenise import load as load_encoder
@@ -112,6 +112,7 @@ def check(
     mixture: str = "weight",
     caps: Sequence[str] = (),
     validation: float = 0.0,
+    pack: bool = False,
 ) -> Plan:
     """Refuse what `export` would refuse whatever the workspace holds; it need not exist yet.
 
@@ -181,6 +182,11 @@ def check(
     if epochs > 1 and not getattr(writer, "EPOCHS", False):
         what = f"the format `{format}` has no file per epoch"
         raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
+    if pack and not getattr(writer, "PACK", False):
+        what = f"the format `{format}` has no place for where one packed row ends and the next begins"
+        raise CurateError(what, where="--pack", hint="crlft, trl and openchat have")
+    if pack and tokenizer is None:
+        raise CurateError("`--pack` packs token ids", hint="name the model's tokenizer: --tokenizer DIR")
     named = condition_rules.load(conditions)
     encoder = None if tokenizer is None else load_encoder(tokenizer, chosen, Limit(max_length, truncate, context))
     if encoder:

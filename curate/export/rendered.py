@@ -75,16 +75,20 @@ class Rendered:
         self._end = tokenizer.markup(end.group()) if end else []
 
     def bos(self) -> list[int]:
+        """As `Framing.bos`."""
         return self._bos
 
     def end(self) -> list[int]:
+        """As `Framing.end`."""
         return self._end
 
     def count(self, texts: list[str]) -> list[int]:
+        """As `Framing.count`."""
         found = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [len(encoding.ids) + len(self._end) for encoding in found]
 
     def frame(self, conversations: Sequence[tuple[Messages, str]]) -> list[Framed | str]:
+        """As `Framing.frame`."""
         framed: list[Framed | str] = []
         texts, places = [], []
         for messages, condition in conversations:
@@ -100,6 +104,7 @@ class Rendered:
         return [_framed(*next(encodings)) if entry == "" else entry for entry in framed]
 
     def part(self, framed: Framed, turns: Iterable[int], messages: Messages, condition: str) -> Framed | None:
+        """As `Framing.part`."""
         turns = list(turns)
         (found,) = self.frame([([messages[turn] for turn in turns], condition)])
         if isinstance(found, str):
@@ -126,7 +131,7 @@ class Rendered:
         return text, places
 
     def _learned(self, literal: str) -> int:
-        """How much of what follows a response is learned: to the end of its `{% generation %}`, else its end of turn."""
+        """How much of what follows a response is learned: to the end of its `{% generation %}`, else of its turn."""
         if OFF in literal and ON not in literal.partition(OFF)[0]:
             return literal.index(OFF)
         end = self._ends.match(literal)

@@ -76,15 +76,19 @@ class Segments:
         self._opening = cache(self._opened)
 
     def bos(self) -> list[int]:
+        """As `Framing.bos`."""
         return self._bos
 
     def end(self) -> list[int]:
+        """As `Framing.end`."""
         return self._eot
 
     def count(self, texts: list[str]) -> list[int]:
+        """As `Framing.count`."""
         return [len(ids) + len(self._eot) for ids in self._texts(texts)]
 
     def frame(self, conversations: Sequence[tuple[Messages, str]]) -> list[Framed | str]:
+        """As `Framing.frame`."""
         contents = iter(self._texts([message["content"] for messages, _ in conversations for message in messages]))
         eot = self._eot
         framed: list[Framed | str] = []
@@ -104,6 +108,7 @@ class Segments:
         return framed
 
     def part(self, framed: Framed, turns: Iterable[int], messages: Messages, condition: str) -> Framed | None:
+        """As `Framing.part`."""
         wanted = set(turns)
         return Framed(framed.opening, [segment for segment in framed.segments if segment.turn in wanted])
 

@@ -78,19 +78,24 @@ class HuggingFace:
         self._text.encode_special_tokens = True
 
     def bos(self) -> list[int]:
+        """As `Tokenizer.bos`."""
         return list(self._live.encode("").ids)
 
     def markup(self, text: str) -> list[int]:
+        """As `Tokenizer.markup`."""
         return list(self._live.encode(text, add_special_tokens=False).ids)
 
     def texts(self, texts: list[str]) -> Sequence[list[int]]:
+        """As `Tokenizer.texts`."""
         return [encoding.ids for encoding in self._text.encode_batch_fast(texts, add_special_tokens=False)]
 
     def special(self, token: str) -> int | None:
+        """As `Tokenizer.special`."""
         found: int | None = self._live.token_to_id(token)
         return found
 
     def specials(self) -> set[str]:
+        """As `Tokenizer.specials`."""
         return {entry["content"] for entry in self.description.get("added_tokens") or [] if entry.get("special")}
 
 
@@ -133,19 +138,24 @@ class SentencePiece:
         self._split = re.compile(f"({'|'.join(map(re.escape, longest)) or '(?!)'})")
 
     def bos(self) -> list[int]:
+        """As `Tokenizer.bos`."""
         bos = self._model.bos_id()
         return [bos] if bos >= 0 else []
 
     def markup(self, text: str) -> list[int]:
+        """As `Tokenizer.markup`."""
         pieces = [piece for piece in self._split.split(text) if piece]
         ids = [[self._special[piece]] if piece in self._special else self.texts([piece])[0] for piece in pieces]
         return [id_ for piece in ids for id_ in piece]
 
     def texts(self, texts: list[str]) -> Sequence[list[int]]:
+        """As `Tokenizer.texts`."""
         return [list(ids) for ids in self._model.encode(texts)]
 
     def special(self, token: str) -> int | None:
+        """As `Tokenizer.special`."""
         return self._special.get(token)
 
     def specials(self) -> set[str]:
+        """As `Tokenizer.specials`."""
         return set(self._special)

@@ -119,4 +119,4 @@ def _rows(context: Context, file: str, begin: int, rows: np.ndarray, columns: di
     context.weight_sum += float(sums[np.isfinite(sums)].sum())
     # Unshifted, so that both layouts are asked alike.
     supervised = np.roll(learned & ~last, 1)
-    tokens.measure(context, file, begin, rows, ids, supervised)
+    tokens.measure(context, file, begin, rows, ids, supervised, sequences)

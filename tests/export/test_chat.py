@@ -78,7 +78,9 @@ def weighed(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"role": m["role"], "content": m["content"], "weight": float(m["role"] == "assistant")} for m in messages]
 
 
-def frame(folder: Path, source: str, messages: list[dict[str, Any]], condition: str = "") -> tuple[list[int], list[int]]:
+def frame(
+    folder: Path, source: str, messages: list[dict[str, Any]], condition: str = ""
+) -> tuple[list[int], list[int]]:
     """Ids and which of them can be learned."""
     said = weighed(messages)
     (framed,) = encoder(folder, source).framing.frame([(said, condition)])
@@ -186,7 +188,8 @@ def test_a_conversation_that_the_template_refuses_is_dropped_and_counted(tmp_pat
     file = tmp_path / "inst.jinja"
     file.write_text(INST)
     gpt4 = {"class": "gpt-4"}
-    rows = [conversation(talk("Hi", "Hello"), **gpt4), conversation([*talk("Hi", "Hello"), turn("assistant", "x")], **gpt4)]
+    twice = [*talk("Hi", "Hello"), turn("assistant", "x")]
+    rows = [conversation(talk("Hi", "Hello"), **gpt4), conversation(twice, **gpt4)]
     ws = make(tmp_path / "ws", rows)
     result = export(
         ws.path, tmp_path / "out", tokenizer=str(vocabulary), template=str(file), max_length=512, quiet=True

@@ -1,4 +1,4 @@
-"""A conversation longer than a row ends at a turn, is split, or is cut as OpenChat cuts it: half a response only there."""
+"""A conversation longer than a row ends at a turn, is split, or is cut as OpenChat does: half a response only there."""
 
 from __future__ import annotations
 
