@@ -157,15 +157,16 @@ def train(model: nn.Module, shards: Path, steps: int, batch: int, rate: float, s
 def preference(model: nn.Module, encoder: tokenise.Encoder, condition: str, device: str) -> tuple[float, float]:
     """Probability of the strong answer beside the weak one, and how often it is above 0.5; unseen questions."""
     model.eval()
-    template, chances = encoder.template, []
+    chances = []
     for topic in HELD_OUT:
-        head = [*encoder._bos, *encoder._markup(template.prefix("user", condition))]
-        prompt = [*head, *encoder._texts([f"What is the {topic} ?"])[0], *encoder._eot]
-        prompt += encoder._markup(template.prefix("assistant", condition))
         scores = []
         for answer in (STRONG, WEAK):
-            ids = [*prompt, *encoder._texts([answer.format(topic)])[0], *encoder._eot]
-            loss = losses(model, torch.tensor([ids], device=device))[0, len(prompt) - 1 :]
+            said = [("user", f"What is the {topic} ?"), ("assistant", answer.format(topic))]
+            (framed,) = encoder.framing.frame([([{"role": role, "content": text} for role, text in said], condition)])
+            asked, answered = framed.segments
+            ids = [*framed.opening, *asked.ids, *answered.ids]
+            prompt = len(framed.opening) + len(asked.ids) + answered.begin
+            loss = losses(model, torch.tensor([ids], device=device))[0, prompt - 1 :]
             scores.append(-float(loss.sum()))
         gap = max(-60.0, min(60.0, scores[1] - scores[0]))
         chances.append(1 / (1 + math.exp(gap)))
@@ -188,7 +189,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         vocabulary, make_model = real(told.model, folder) if told.model else tiny(folder)
-        encoder = tokenise.load(str(vocabulary), templates.find(TEMPLATE), None)
+        encoder = tokenise.load(str(vocabulary), templates.find(TEMPLATE))
         exports = arms(folder, vocabulary)
         for seed in map(int, told.seeds.split(",")):
             for arm, shards in exports.items():

@@ -247,9 +247,14 @@ def export(
     drop_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose conversations go.")] = None,
     mask_flagged: Annotated[list[str] | None, typer.Option(help="Cleaning rule whose responses weigh 0.")] = None,
     tokenizer: Tokenizer = None,
-    template: Annotated[str, typer.Option(help="OpenChat model type.")] = "openchat_v3.2_mistral",
+    template: Annotated[
+        str, typer.Option(help="OpenChat model type; or a chat template: `hf`, a file or a folder.")
+    ] = "openchat_v3.2_mistral",
     max_length: Annotated[int | None, typer.Option(min=1, help="Token ids per row; else the template's.")] = None,
-    long: Annotated[str, typer.Option(help="Conversations above that: `split` into rows, or `cut`.")] = "split",
+    truncate: Annotated[
+        str, typer.Option(help="Longer ones: end at a `turn`, `split` into rows, or `openchat`: cut anywhere.")
+    ] = "turn",
+    context: Annotated[int, typer.Option(min=0, help="Exchanges that rows of a split repeat, at weight 0.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Files of different order, where the format has one each.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle.")] = 0,
     name: Annotated[str, typer.Option(help="Split and file prefix.")] = "train",
@@ -276,6 +281,7 @@ def export(
         list[str] | None, typer.Option(help="Most conversations per source: 5000 or SOURCE=5000; repeatable.")
     ] = None,
     validation: Annotated[float, typer.Option(help="Share to hold out, no family on both sides.")] = 0.0,
+    pack: Annotated[bool, typer.Option("--pack", help="Fill rows up with whole rows; each stays apart.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Weights, loss and losses; write nothing.")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -299,7 +305,8 @@ def export(
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
-        long=long,
+        truncate=truncate,
+        context=context,
         epochs=epochs,
         seed=seed,
         name=name,
@@ -318,6 +325,7 @@ def export(
         mixture=mixture,
         caps=cap or (),
         validation=validation,
+        pack=pack,
         dry_run=dry_run,
         quiet=quiet,
     )

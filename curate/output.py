@@ -193,9 +193,16 @@ def export(result: Any) -> None:
         (result.fallback, "trained responses have no reward: weighed by their class alone"),
         (result.masked.get("unscored"), "responses have no reward: masked"),
         (result.dropped.get("unscored"), "conversations have a response without reward: dropped"),
+        (result.dropped.get("too_long"), "conversations have nothing that fits a row: dropped (`too_long`)"),
+        (result.masked.get("too_long"), "responses do not fit their row: not trained (`too_long`)"),
+        (result.dropped.get("target_template"), "conversations are not taken by the template: dropped"),
+        (result.rows_cut, "rows end early, at `max_length`"),
     ):
         if count:
             sys.stdout.write(f"  {count:,} {what}\n")
+    if result.packed:
+        rows, fill = result.packed["rows"], result.packed["fill"]
+        sys.stdout.write(f"  packed into {rows:,} rows, {fill:.1%} full\n")
     if result.corrected:
         said = ", ".join(f"{count:,} {what}" for what, count in result.corrected.items())
         sys.stdout.write(f"  corrected by hand: {said}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
-VERSION = 6
+VERSION = 7
 # Why a conversation is left out without a fault of its own, so that no copy of it would do better.
 _NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
@@ -77,6 +78,7 @@ class ExportResult:
         preview: Weights and loss mass by class, reward, task, source and language; None = nothing was done.
         drawn: Rows drawn for each epoch; None when weights were not emulated.
         corrected: Trained responses whose class or reward was corrected by hand.
+        packed: `rows` written where rows were packed (of all epochs), and `fill`, the share of their ids that is used.
     """
 
     out: Path
@@ -99,6 +101,7 @@ class ExportResult:
     preview: dict[str, Any] | None = None
     drawn: list[int] | None = None
     corrected: dict[str, int] = field(default_factory=dict)
+    packed: dict[str, float] | None = None
 
 
 def export(
@@ -115,7 +118,8 @@ def export(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
-    long: str = "split",
+    truncate: str = "turn",
+    context: int = 0,
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -137,6 +141,7 @@ def export(
     mixture: str = "weight",
     caps: Sequence[str] = (),
     validation: float = 0.0,
+    pack: bool = False,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> ExportResult:
@@ -154,10 +159,12 @@ def export(
         contaminated: Where a message holds an item of a benchmark: drop (the conversation), mask (the response that
             holds it, or that answers a message that does) or keep.
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: write token ids.
-        template: OpenChat model type, see `templates.TEMPLATES`.
+        template: OpenChat model type (`templates.TEMPLATES`), or a chat template: `hf` for the tokenizer's own, a file,
+            or a tokenizer's folder.
         max_length: Ids per row; None = the template's context.
-        long: A conversation that is longer: `split` before questions into several rows, the system message before each,
-            or `cut` on the right as OpenChat does.
+        truncate: A conversation that is longer: its row ends where a `turn` ends; or it is `split` before questions
+            into several rows, the system message before each; or cut on the right as `openchat` does, in mid-response.
+        context: Exchanges before it that each later row of a split conversation repeats, with weight 0.
         epochs: Files in different orders, for the formats that have one per epoch.
         seed: Of the shuffle.
         name: Split and file prefix: letters, digits and underscores.
@@ -180,6 +187,7 @@ def export(
         mixture: What brings them about: `weight`, or `sample`, a seeded choice of conversations.
         caps: Most conversations per source: `5000` for each, `SOURCE=5000` for one.
         validation: Share of the conversations to hold out, by families, in the folder `validation`.
+        pack: Fill rows up to `max_length` with whole rows, the longest first, for formats that say where each ends.
         dry_run: Count and write nothing.
         quiet: No progress.
 
@@ -199,7 +207,8 @@ def export(
         tokenizer=tokenizer,
         template=template,
         max_length=max_length,
-        long=long,
+        truncate=truncate,
+        context=context,
         epochs=epochs,
         seed=seed,
         name=name,
@@ -221,11 +230,14 @@ def export(
         mixture=mixture,
         caps=caps,
         validation=validation,
+        pack=pack,
     )
     ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
     if not ws.shards("conversations"):
         raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
     policy, encoder = settle(ws, plan, talk), plan.encoder
+    if not plan.template.conditions(encoder is not None):
+        talk.warn(f"`{template}` has no place for the condition: a model cannot tell the classes apart")
     policy = solve_beta(ws, cap(ws, policy), talk)
     policy, report = mix_shares(ws, policy)
     if policy.shape.per == "token":
@@ -238,9 +250,12 @@ def export(
         "name": name,
         "licences": dict(licences or {}),
         "template": template,
+        "template_sha256": sha256(plan.template.jinja.encode()).hexdigest(),
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,
-        "long": encoder.long if encoder else None,
+        "truncate": encoder.limit.truncate if encoder else None,
+        "context": encoder.limit.context if encoder else None,
+        "pack": pack,
         "epochs": epochs,
         "seed": seed,
         "emulate_weights": emulate_weights,
@@ -269,10 +284,14 @@ def export(
             return _result(out, format, policy.note, found["counts"], names, unchanged=True)
         with folders.whole(out.resolve()) as folder:
             apart = Apart(folder / folders.SPILL / "validation", validation_keys)
-            job = Job(folder, name, apart.train(rows), plan.template, encoder, epochs, seed, facts, emulate_weights)
+            told = (plan.template, encoder, epochs, seed, facts, emulate_weights)
+            job = Job(folder, name, apart.train(rows), *told, pack=pack)
             plan.writer.write(job)
             apart.write(plan.writer, job)
             counts = tally.as_dict() | {"drawn": list(job.drawn.values()) if emulate_weights else None}
+            if encoder and pack:
+                written, tokens = job.packed["rows"], job.packed["tokens"]
+                counts["packed"] = {"rows": written, "fill": tokens / (written * encoder.max_length)}
             if not tally.rows:
                 if tally.dropped["zero_weight"]:
                     raise CurateError("every weight is zero", where=policy.weights.path, hint="give a class a weight")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class Apart:
             return
         rows = (pl.read_ipc(path) for path in sorted(self.spill.glob("*.arrow")))
         facts = {**job.facts, "name": NAME}
-        inner = replace(job, folder=job.folder / NAME, name=NAME, rows=rows, facts=facts, drawn={})
+        inner = replace(job, folder=job.folder / NAME, name=NAME, rows=rows, facts=facts, drawn={}, packed=Counter())
         (inner.folder / SPILL).mkdir(parents=True)
         writer.write(inner)
         shutil.rmtree(inner.folder / SPILL)

@@ -48,9 +48,15 @@ for the number at its end). `weight` is the mean over the trained responses, for
 `<|end_of_turn|>`, become control tokens in a tokenizer that reads them; `curate export --tokenizer` escapes them."""
 
 _TOKENS = """\
-One row per conversation and condition, tokenised with the template `{template}`, {long} above {max_length} tokens.
+One row per conversation and condition, tokenised with the template `{template}`; {long} {max_length} tokens.
 `labels` is -100 where nothing is learned; `loss_weights` is not shifted and 0 there. Special tokens that somebody typed
 are text, not control tokens. Tool calls are in no shard (`tool_call` in the manifest)."""
+
+_LONG = {
+    "turn": "longer conversations end at the last turn within",
+    "split": "longer conversations are several rows of",
+    "openchat": "longer conversations are cut at",
+}
 
 _READ_TEXT = """\
 Load it with `datasets.load_dataset("DIR")`. TRL (0.19 and later) passes `chat_template_kwargs` to the template
@@ -70,7 +76,7 @@ def render(job: Job) -> str:
     tokens = job.encoder is not None
     return _CARD.format(
         name=job.name,
-        what=_TOKENS.format(**job.facts) if tokens else _TEXT,
+        what=_TOKENS.format(long=_LONG[job.facts["truncate"]], **job.facts) if tokens else _TEXT,
         conditions=conditions,
         contaminated=_CONTAMINATED.get(policy["contaminated"], ""),
         weighting=weighting(policy),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError
-from curate.export import shuffle
+from curate.export import pack, shuffle
 from curate.export.emulate import Drawn
 from curate.export.folder import SPILL
 
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import numpy as np
+    import numpy.typing as npt
     import polars as pl
     import pyarrow as pa
 
+    from curate.export.chat import ChatTemplate
     from curate.export.shuffle import Stored
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
@@ -37,18 +41,29 @@ class Job:
         facts: What the manifest will say of options and policy.
         emulate: How rows are drawn by weight (`emulate.EMULATIONS`); they have a column `draw` then.
         drawn: Rows of each epoch, filled as they are drawn.
+        pack: Whether several rows become one; the format asks `bins` which.
+        packed: Packed `rows` and the `tokens` in them, of all epochs.
     """
 
     folder: Path
     name: str
     rows: Iterable[pl.DataFrame]
-    template: Template
+    template: Template | ChatTemplate
     encoder: Encoder | None
     epochs: int
     seed: int
     facts: dict[str, Any]
     emulate: str | None = None
     drawn: dict[int, int] = field(default_factory=dict)
+    pack: bool = False
+    packed: Counter[str] = field(default_factory=Counter)
+
+    def bins(self, lengths: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """As `pack.plan`, counted."""
+        assert self.encoder
+        order, sizes = pack.plan(lengths, self.encoder.max_length)
+        self.packed.update(rows=len(sizes), tokens=int(lengths.sum()))
+        return order, sizes
 
     def store(self, convert: Callable[[pl.DataFrame], pa.Table]) -> Stored | Drawn:
         """The rows, converted, on disk, for `shuffled`.

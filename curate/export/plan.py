@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from curate import reward, rules
 from curate.errors import CurateError, did_you_mean
+from curate.export import chat, folder, formats, publish, shape
 from curate.export import conditions as condition_rules
-from curate.export import folder, formats, publish, shape, templates
 from curate.export.emulate import EMULATIONS
+from curate.export.tokenise import Limit
 from curate.export.tokenise import load as load_encoder
+from curate.export.truncate import TRUNCATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from curate.export.chat import ChatTemplate
     from curate.export.shape import Shape
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
@@ -34,8 +37,6 @@ FALLBACKS = ("coarse", "drop", "mask")
 # What to do with a conversation that holds an item of a benchmark: drop it, train nothing on the responses
 # that hold it or answer it, or nothing.
 CONTAMINATED = ("drop", "mask", "keep")
-# What becomes of a conversation that is longer than a row may be.
-LONG = ("split", "cut")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Plan:
     """
 
     writer: Any
-    template: Template
+    template: Template | ChatTemplate
     encoder: Encoder | None
     conditions: RuleSet
     weights: Weights
@@ -88,7 +89,8 @@ def check(
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
     max_length: int | None = None,
-    long: str = "split",
+    truncate: str = "turn",
+    context: int = 0,
     epochs: int = 1,
     seed: int = 0,
     name: str = "train",
@@ -110,6 +112,7 @@ def check(
     mixture: str = "weight",
     caps: Sequence[str] = (),
     validation: float = 0.0,
+    pack: bool = False,
 ) -> Plan:
     """Refuse what `export` would refuse whatever the workspace holds; it need not exist yet.
 
@@ -126,7 +129,7 @@ def check(
         ("unlabelled", unlabelled, UNLABELLED),
         ("fallback", fallback, FALLBACKS),
         ("contaminated", contaminated, CONTAMINATED),
-        ("long", long, LONG),
+        ("truncation", truncate, TRUNCATIONS),
         ("export format", format, known_formats()),
     ):
         if value not in known:
@@ -164,20 +167,35 @@ def check(
         raise CurateError(
             f"unknown way to emulate weights `{emulate_weights}`", hint=did_you_mean(emulate_weights, EMULATIONS)
         )
-    chat = templates.find(template)
+    if context < 0 or (context and truncate != "split"):
+        what = f"`context` is {context}, with `--truncate {truncate}`"
+        raise CurateError(what, hint="rows that repeat earlier exchanges are those of --truncate split")
+    chosen = chat.choose(template, tokenizer)
     writer = import_module(f"curate.export.formats.{format.replace('-', '_')}")
     if writer.NEEDS_TOKENIZER and tokenizer is None:
         raise CurateError(f"the format `{format}` holds token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    if getattr(writer, "OPENCHAT", False) and not getattr(chosen, "trained_by", ""):
+        what = f"no trainer of OpenChat reads its Parquet with the template `{template}`"
+        raise CurateError(what, where=f"--format {format}", hint="--format crlft holds the same ids")
     if getattr(writer, "TEXT_ONLY", False) and tokenizer is not None:
         raise CurateError(f"the format `{format}` holds text, no token ids", hint="leave out --tokenizer")
     if epochs > 1 and not getattr(writer, "EPOCHS", False):
         what = f"the format `{format}` has no file per epoch"
         raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
+    if pack and not getattr(writer, "PACK", False):
+        what = f"the format `{format}` has no place for where one packed row ends and the next begins"
+        raise CurateError(what, where="--pack", hint="crlft, trl and openchat have")
+    if pack and tokenizer is None:
+        raise CurateError("`--pack` packs token ids", hint="name the model's tokenizer: --tokenizer DIR")
+    named = condition_rules.load(conditions)
+    encoder = None if tokenizer is None else load_encoder(tokenizer, chosen, Limit(max_length, truncate, context))
+    if encoder:
+        condition_rules.check_tokens(named, encoder.specials)
     return Plan(
         writer=writer,
-        template=chat,
-        encoder=None if tokenizer is None else load_encoder(tokenizer, chat, max_length, long),
-        conditions=condition_rules.load(conditions),
+        template=chosen,
+        encoder=encoder,
+        conditions=named,
         weights=weigh,
         weighting=weighting,
         beta=beta,

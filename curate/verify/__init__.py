@@ -179,12 +179,12 @@ def _limits(max_length: int | None, tokenizer: str | None, template: str) -> Lim
 
     if tokenizer is None:
         return Limits(max_length)
-    from curate.export import templates
-    from curate.export.tokenise import load
+    from curate.export import chat
+    from curate.export.tokenise import Limit, load
 
-    encoder = load(tokenizer, templates.find(template), None)
-    eot, bos = encoder._eot, encoder._bos
-    return Limits(max_length, None, bos[0] if len(bos) == 1 else None, eot[-1])
+    encoder = load(tokenizer, chat.choose(template, tokenizer), Limit(1))
+    eot, bos = encoder.framing.end(), encoder.framing.bos()
+    return Limits(max_length, None, bos[0] if len(bos) == 1 else None, eot[-1] if eot else None)
 
 
 def _groups(shards: Shards, findings: Findings) -> list[tuple[str, dict[Path, pa.Schema]]]:

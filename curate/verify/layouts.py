@@ -93,9 +93,11 @@ def _rows(context: Context, module: Any, path: Path, file: str) -> None:
 
 def _ids(context: Context, batch: pa.RecordBatch) -> None:
     """Eight bytes a row."""
-    if "id" in batch.schema.names:
-        column = pl.from_arrow(batch.column(batch.schema.names.index("id")))
+    if name := next((name for name in ("id", "ids") if name in batch.schema.names), None):
+        column = pl.from_arrow(batch.column(batch.schema.names.index(name)))
         assert isinstance(column, pl.Series)
+        if isinstance(column.dtype, pl.List):
+            column = column.explode(empty_as_null=False, keep_nulls=False)
         context.ids.append(column.hash(0).to_numpy())
 
 

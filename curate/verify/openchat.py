@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from curate.export.templates import ALIASES, TEMPLATES
 from curate.verify import tokens
 from curate.verify import weights as weight_checks
 from curate.verify.ragged import has_null, is_list, ragged
@@ -19,17 +20,11 @@ if TYPE_CHECKING:
 
 _LISTS = ("nz_input_ids", "nz_position_ids", "nz_shifted_label_ids", "nz_shifted_loss_weights")
 REQUIRED = {"total_length", "num_seqs", "seqlens", *_LISTS}
-# Model types of 3.6.1 and its aliases, and the tokens that each can hold.
+# Model types that a trainer of OpenChat knows, and the tokens that each can hold.
 CONTEXTS = {
-    "openchat_v3.2": 4096,
-    "openchat_v3.2_mistral": 8192,
-    "openchat_3.5": 8192,
-    "openchat_v3.2_gemma_new": 8192,
-    "openchat_3.6": 8192,
-    "chatml_8192": 8192,
-    "zephyr_mistral": 8192,
-    "gemma_it": 8192,
-    "llama3_instruct": 8192,
+    name: template.context
+    for name, template in [*TEMPLATES.items(), *((alias, TEMPLATES[name]) for alias, name in ALIASES.items())]
+    if template.trained_by
 }
 
 
@@ -57,7 +52,7 @@ def metadata(findings: Findings, file: str, schema: pa.Schema) -> int | None:
         findings.add("metadata", file, detail="`metadata_json` is not a JSON object")
         return None
     if model not in CONTEXTS:
-        findings.add("metadata", file, detail=f"`model_type` {model!r} is none that OpenChat 3.6.1 knows")
+        findings.add("metadata", file, detail=f"`model_type` {model!r} is none that OpenChat's trainer knows")
         return None
     return CONTEXTS[model]
 
@@ -124,4 +119,4 @@ def _rows(context: Context, file: str, begin: int, rows: np.ndarray, columns: di
     context.weight_sum += float(sums[np.isfinite(sums)].sum())
     # Unshifted, so that both layouts are asked alike.
     supervised = np.roll(learned & ~last, 1)
-    tokens.measure(context, file, begin, rows, ids, supervised)
+    tokens.measure(context, file, begin, rows, ids, supervised, sequences)

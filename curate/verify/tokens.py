@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 REQUIRED = {"input_ids", "labels"}
 IGNORED = -100
 _LISTS = ("input_ids", "labels", "loss_weights", "attention_mask", "position_ids")
+# Of a packed row: how long each of the sequences in it is.
+_SEQUENCES = "seq_lengths"
 
 
 def types(schema: pa.Schema) -> dict[str, str]:
     """Columns whose type the loaders cannot use, and what they should be."""
     wrong = {}
-    for name in _LISTS:
+    for name in (*_LISTS, _SEQUENCES):
         if name in schema.names:
             type_ = schema.field(name).type
             number = is_list(type_) and (
@@ -54,6 +56,14 @@ def check(context: Context, file: str, begin: int, batch: pa.RecordBatch) -> Non
         stated = batch.column(batch.schema.names.index("length")).take(pa.array(good)).to_numpy(zero_copy_only=False)
         wrong = stated != ids.lengths
         context.flag("length", file, _spread(wrong, good, batch.num_rows), begin, "`length` is not the number of ids")
+    if _SEQUENCES in batch.schema.names:
+        column = batch.column(batch.schema.names.index(_SEQUENCES))
+        parts = ragged(column.take(pa.array(good)))
+        wrong = (parts.sums() != ids.lengths) | parts.any(parts.values <= 0)
+        what = f"`{_SEQUENCES}` does not add up to the ids"
+        context.flag("length", file, _spread(wrong, good, batch.num_rows), begin, what)
+        differ |= wrong
+        columns[_SEQUENCES] = column
     whole = np.flatnonzero(~differ)
     picked = {name: ragged(column.take(pa.array(good[whole]))) for name, column in columns.items()}
     _rows(context, file, begin, good[whole], picked)
@@ -87,12 +97,36 @@ def _rows(context: Context, file: str, begin: int, places: Any, lists: dict[str,
         context.weight_sum += float(learned.sum())
     trained = ids.any(supervised)
     flag("never_trained", ~trained, "no label with a weight")
-    measure(context, file, begin, places, ids, supervised)
+    sequences = lists.get(_SEQUENCES)
+    if sequences:
+        starts = np.cumsum(sequences.values) - sequences.values
+        first = np.zeros(len(ids.values), bool)
+        first[starts] = True
+        flag("label_outside", ids.any(first & learned), "the first id of a sequence is learned from the end of another")
+        if "position_ids" in lists:
+            expected = np.arange(len(ids.values)) - np.repeat(starts, sequences.values)
+            wrong = lists["position_ids"].values != expected
+            flag("positions", ids.any(wrong), "they do not restart at 0 with each sequence")
+    measure(context, file, begin, places, ids, supervised, sequences)
     context.trained_rows += int(trained.sum())
 
 
-def measure(context: Context, file: str, begin: int, places: Any, ids: Ragged, supervised: Any) -> None:
-    """What both tokenised layouts are asked: ids in range, rows in bounds, BOS and end of turn; and the counts."""
+def measure(
+    context: Context, file: str, begin: int, places: Any, ids: Ragged, supervised: Any, sequences: Ragged | None = None
+) -> None:
+    """What both tokenised layouts are asked: ids in range, rows in bounds, BOS and end of turn; and the counts.
+
+    Args:
+        context: Findings and counts.
+        file: Its name.
+        begin: Number of the first row of the batch.
+        places: Places of the rows in the batch.
+        ids: Of each row.
+        supervised: Which ids are learned.
+        sequences: Lengths of what is packed in each row; None = each row is one.
+    """
+    spans = ids.lengths[ids.lengths > 0] if sequences is None else sequences.values.astype(np.int64)
+    closes = np.cumsum(spans)
     size = int(places[-1]) + 1 if len(places) else 0
     limits = context.limits
     below = ids.values < 0
@@ -104,9 +138,8 @@ def measure(context: Context, file: str, begin: int, places: Any, ids: Ragged, s
         most = f"{int(ids.lengths.max()) if len(ids.lengths) else 0:,} tokens, {limits.max_length:,} are allowed"
         context.flag("too_long", file, _spread(long, places, size), begin, most)
         cut = ids.lengths >= limits.max_length
-    filled = ids.lengths > 0
-    starts = (ids.ends - ids.lengths)[filled]
-    context.first.add(file, ids.values[starts], begin + places[filled])
+    starts, row_of = closes - spans, ids.rows
+    context.first.add(file, ids.values[starts], begin + places[row_of[starts]])
     if limits.bos is not None and limits.bos != limits.eot:
         inner = ids.values == limits.bos
         inner[starts] = False
@@ -114,9 +147,8 @@ def measure(context: Context, file: str, begin: int, places: Any, ids: Ragged, s
     # A span of learned tokens ends where the next token is not learned, or the row is over and was not cut.
     ends = np.flatnonzero(supervised)
     over = np.zeros(len(ids.values) + 1, bool)
-    over[ids.ends - 1] = True
+    over[closes - 1] = True
     following = np.append(supervised[1:], False)
-    row_of = ids.rows
     ends = ends[over[ends] | ~following[ends]]
     ends = ends[~(over[ends] & cut[row_of[ends]])]
     context.last.add(file, ids.values[ends], begin + places[row_of[ends]])
@@ -133,6 +165,10 @@ def _spread(wrong: Any, places: Any, size: int) -> Any:
 
 
 def _conditions(context: Context, batch: pa.RecordBatch) -> None:
+    if "conditions" in batch.schema.names:  # of packed rows
+        context.has_condition = True
+        column = batch.column(batch.schema.names.index("conditions"))
+        context.conditioned += sum(any(values or ()) for values in column.to_pylist())
     if "condition" in batch.schema.names:
         context.has_condition = True
         column = batch.column(batch.schema.names.index("condition"))

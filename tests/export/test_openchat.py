@@ -67,7 +67,8 @@ def dirty() -> list[dict[str, Any]]:
 
 def test_rows_equal_those_of_the_real_converter(tmp_path: Path, vocabulary: Path, converter: Any) -> None:
     ws = make(tmp_path / "ws", dirty())
-    native = export(ws.path, tmp_path / "native", format="openchat", tokenizer=str(vocabulary), epochs=2, quiet=True)
+    told = {"format": "openchat", "tokenizer": str(vocabulary), "epochs": 2, "truncate": "openchat"}
+    native = export(ws.path, tmp_path / "native", **told, quiet=True)  # type: ignore[arg-type]
     lines = export(ws.path, tmp_path / "lines", format="openchat-jsonl", epochs=2, quiet=True)
     assert native.dropped == {"too_long": 1}
     assert lines.rows == native.rows + 1

@@ -52,7 +52,7 @@ SPECIAL_IDS = [
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     build = mistral if request.param == "tokenizer.json" else mistral_model
     folder = build(tmp_path_factory.mktemp("vocabulary"))
-    return load(str(folder), templates.find("openchat_v3.2_mistral"), None)
+    return load(str(folder), templates.find("openchat_v3.2_mistral"))
 
 
 def encode(
@@ -64,7 +64,7 @@ def encode(
         for m in messages
     ]
     rows = pl.DataFrame({"key": [0], "condition": [condition], "messages": [weighted]})
-    row = encoder._encode(rows, []).row(0, named=True)
+    row = encoder.tokenise(rows).rows.row(0, named=True)
     return row["input_ids"], row["loss_weights"]
 
 
@@ -90,8 +90,8 @@ def test_text_from_data_never_yields_a_control_token(encoder: Encoder, text: str
 
 def test_both_kinds_of_file_agree(tmp_path: Path) -> None:
     template = templates.find("openchat_v3.2")
-    fast = load(str(mistral(tmp_path / "a")), template, None)
-    slow = load(str(mistral_model(tmp_path / "b")), template, None)
+    fast = load(str(mistral(tmp_path / "a")), template)
+    slow = load(str(mistral_model(tmp_path / "b")), template)
     for text in ("Hello  world", "\n\nhi ", " lead", "日本語 🙂", "```py\n    x = 1\n```", "tab\tend"):
         assert encode(fast, talk(text, text), "GPT4") == encode(slow, talk(text, text), "GPT4")
 
@@ -120,7 +120,7 @@ def test_tokenised_shards_hold_ids_labels_and_unshifted_weights(tmp_path: Path, 
     assert (result.supervised_tokens, result.rows_cut) == (2, 0)
 
 
-def test_what_the_context_cuts_off_is_counted(tmp_path: Path, vocabulary: str) -> None:
+def test_what_openchats_cut_leaves_out_is_counted(tmp_path: Path, vocabulary: str) -> None:
     gpt4 = {"class": "gpt-4"}
     rows = [
         conversation(talk("Hi", "Hi"), **gpt4),
@@ -130,7 +130,7 @@ def test_what_the_context_cuts_off_is_counted(tmp_path: Path, vocabulary: str) -
         conversation(talk("word " * 100, "Hi", "Hi", "Hi"), **{"class": ["gpt-4", "human"]}),
     ]
     ws = make(tmp_path / "ws", rows)
-    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=50, long="cut", quiet=True)
+    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=50, truncate="openchat", quiet=True)
     assert result.dropped == {"too_long": 2}
     assert result.masked == {"too_long": 1}
     assert (result.exported, result.rows, result.rows_cut, result.responses) == (3, 3, 2, 4)
@@ -140,37 +140,18 @@ def test_what_the_context_cuts_off_is_counted(tmp_path: Path, vocabulary: str) -
     assert supervised == result.supervised_tokens
 
 
-def test_a_long_conversation_becomes_several_rows_and_no_response_is_lost(tmp_path: Path, vocabulary: str) -> None:
-    turns = [word for number in range(12) for word in (f"question {number}", f"answer {number} " * 3)]
-    gpt4 = {"class": "gpt-4"}
-    system = {"role": "system", "content": "Be brief."}
-    rows = [conversation(talk(*turns), **gpt4), conversation([system, *talk("Hi", "Hi", "word " * 100, "Hi")], **gpt4)]
-    ws = make(tmp_path / "ws", rows)
-    whole = export(ws.path, tmp_path / "whole", tokenizer=vocabulary, max_length=4000, quiet=True)
-    result = export(ws.path, tmp_path / "out", tokenizer=vocabulary, max_length=80, quiet=True)
-    assert (whole.rows, whole.responses) == (2, 14)
-    assert (result.masked, result.responses, result.rows_cut) == ({"too_long": 1}, 13, 0)  # one question is too long
-    found = pl.read_parquet(result.out / "data" / "*.parquet")
-    assert found["length"].max() <= 80
-    assert found["id"].n_unique() == len(found) == result.rows > 4
-    spoken = [[label for label in labels if label != -100] for labels in found.sort("id")["labels"].to_list()]
-    assert sum(map(len, spoken)) == result.supervised_tokens
-    opening = found.with_columns(of=pl.col("id").str.slice(0, 32)).group_by("of").agg(pl.col("input_ids").list.head(4))
-    assert all(len({tuple(ids) for ids in rows}) == 1 for rows in opening["input_ids"].to_list())  # a question
-
-
 def test_a_tokenizer_that_lacks_the_end_of_turn_is_refused(vocabulary: str) -> None:
     with pytest.raises(CurateError, match="no special token `<end_of_turn>`"):
-        load(vocabulary, templates.find("openchat_v3.2_gemma_new"), None)
+        load(vocabulary, templates.find("openchat_v3.2_gemma_new"))
 
 
 def test_a_folder_without_or_with_a_broken_tokenizer_is_refused(tmp_path: Path) -> None:
     template = templates.find("openchat_v3.2")
     with pytest.raises(InputError, match=r"no `tokenizer\.json`"):
-        load(str(tmp_path), template, None)
+        load(str(tmp_path), template)
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
-        load(str(tmp_path), template, None)
+        load(str(tmp_path), template)
 
 
 def test_templates_are_named_with_the_nearest_word() -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def mistral(folder: Path) -> Path:
-    """A folder with `tokenizer.json` as Mistral-7B with OpenChat's two added tokens has it."""
+
+def mistral(folder: Path, special: Sequence[str] = ()) -> Path:
+    """A folder with `tokenizer.json` as Mistral-7B with OpenChat's two added tokens has it, and `special` ones."""
     pytest.importorskip("mistral_common", reason="mistral-common ships the vocabulary")
     pytest.importorskip("sentencepiece")
     pytest.importorskip("tokenizers")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_text(_tokenizer_json(), "utf-8")
+    (folder / "tokenizer.json").write_text(_tokenizer_json(tuple(special)), "utf-8")
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "<|end_of_turn|>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
@@ -35,7 +39,7 @@ def _model() -> Path:
 
 
 @cache
-def _tokenizer_json() -> str:
+def _tokenizer_json(more: tuple[str, ...]) -> str:
     from sentencepiece import SentencePieceProcessor
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
 
@@ -59,6 +63,6 @@ def _tokenizer_json() -> str:
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    special = ["<unk>", "<s>", "</s>", "<|end_of_turn|>", "<|pad_0|>"]
+    special = ["<unk>", "<s>", "</s>", "<|end_of_turn|>", "<|pad_0|>", *more]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return str(tokenizer.to_str())

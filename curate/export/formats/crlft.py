@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.export import card
-from curate.export.ragged import flat, lists
+from curate.export.pack import grouped
+from curate.export.ragged import flat, lists, positions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACK = True
 ROW_GROUP = 1000
 
 
@@ -74,12 +81,29 @@ TOKENS = pa.schema(
 )
 
 
+# Several rows in one: `position_ids` begin again with each, and so must attention.
+PACKED = pa.schema(
+    [
+        _required("ids", _list(pa.string())),
+        _required("input_ids", _list(pa.int32())),
+        _required("position_ids", _list(pa.int32())),
+        _required("labels", _list(pa.int32())),
+        _required("loss_weights", _list(pa.float32())),
+        _required("seq_lengths", _list(pa.int32())),
+        _required("length", pa.int32()),
+        _required("weights", _list(pa.float32())),
+        _required("conditions", _list(pa.string())),
+    ]
+)
+
+
 def write(job: Job) -> None:
     """Write shards, card and chat template."""
     template = job.template.jinja
     schema = TEXT if job.encoder is None else TOKENS
+    written = PACKED if job.pack else schema
     facts = {**job.facts, "chat_template_sha256": sha256(template.encode()).hexdigest()}
-    stamped = schema.with_metadata({"curate": json.dumps(facts, sort_keys=True, allow_nan=False)})
+    stamped = written.with_metadata({"curate": json.dumps(facts, sort_keys=True, allow_nan=False)})
     data = job.folder / "data"
     data.mkdir()
 
@@ -89,13 +113,52 @@ def write(job: Job) -> None:
         path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
         options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
         with pq.ParquetWriter(path, stamped, **options) as writer:
-            for begin in range(0, table.num_rows, ROW_GROUP):
-                rows = table.slice(begin, ROW_GROUP)
-                if job.encoder:
-                    rows = as_arrow(as_tokens(cast("pl.DataFrame", pl.from_arrow(rows))))
-                writer.write_table(rows.select(schema.names).cast(stamped))
+            for rows in _groups(job, table):
+                writer.write_table(rows.select(written.names).cast(stamped))
     (job.folder / "chat_template.jinja").write_text(template, "utf-8")
     (job.folder / "README.md").write_text(card.render(job), "utf-8")
+
+
+def _groups(job: Job, table: pa.Table) -> Iterator[pa.Table]:
+    """A shard in row groups."""
+    if job.pack:
+        lengths = pc.list_value_length(table["input_ids"]).to_numpy()
+        order, sizes = job.bins(lengths)
+        ends = np.cumsum(sizes)
+        for begin in range(0, len(sizes), ROW_GROUP):
+            own = sizes[begin : begin + ROW_GROUP]
+            first, last = int(ends[begin] - sizes[begin]), int(ends[begin + len(own) - 1])
+            yield as_arrow(as_packed(cast("pl.DataFrame", pl.from_arrow(table.take(order[first:last]))), own))
+        return
+    for begin in range(0, table.num_rows, ROW_GROUP):
+        rows = table.slice(begin, ROW_GROUP)
+        yield as_arrow(as_tokens(cast("pl.DataFrame", pl.from_arrow(rows)))) if job.encoder else rows
+
+
+def as_packed(rows: pl.DataFrame, sizes: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Rows in groups of `sizes`, each group as one row of `PACKED`."""
+    lengths = rows["input_ids"].list.len().to_numpy().astype(np.int64)
+    totals = grouped(lengths, sizes)
+    ids, weights = flat(rows["input_ids"]), flat(rows["loss_weights"]).copy()
+    # Nothing is learned from the end of another row.
+    weights[np.cumsum(lengths) - lengths] = 0
+
+    def together(name: str) -> pl.Series:
+        return pl.Series(pa.LargeListArray.from_arrays(np.append(0, np.cumsum(sizes)), rows[name].to_arrow()))
+
+    return pl.DataFrame(
+        {
+            "ids": together("id"),
+            "input_ids": lists(ids, totals, pa.int32()),
+            "position_ids": lists(positions(lengths), totals, pa.int32()),
+            "labels": lists(np.where(weights > 0, ids, -100), totals, pa.int32()),
+            "loss_weights": lists(weights, totals, pa.float64()),
+            "seq_lengths": lists(lengths, sizes, pa.int32()),
+            "length": totals,
+            "weights": together("weight"),
+            "conditions": together("condition"),
+        }
+    )
 
 
 def as_tokens(rows: pl.DataFrame) -> pl.DataFrame:

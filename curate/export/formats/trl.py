@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACK = True
 
 
 def write(job: Job) -> None:

@@ -19,7 +19,8 @@ def rows():
     """The shards; of text also the weights of the trained responses, in order."""
     data = load_dataset("parquet", data_files=str(HERE / "data" / "*.parquet"), split="train")
     if "input_ids" in data.column_names:
-        return data.select_columns(["input_ids", "labels", "loss_weights"])
+        wanted = ["input_ids", "labels", "loss_weights", "seq_lengths"]
+        return data.select_columns([name for name in wanted if name in data.column_names])
 
     def weights(row):
         return {"response_weights": [m["weight"] for m in row["messages"] if m["weight"] > 0]}

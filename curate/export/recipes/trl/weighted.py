@@ -11,7 +11,7 @@ Weights are per token (`loss_weights`) or per trained response in order (`respon
 import torch
 import torch.nn.functional as F
 
-COLUMNS = ["input_ids", "labels", "loss_weights", "response_weights"]
+COLUMNS = ["input_ids", "labels", "loss_weights", "response_weights", "seq_lengths"]
 
 
 def spread(labels, response_weights):
@@ -44,6 +44,12 @@ class WeightedCollator:
             columns["labels"].append(labels + [-100] * gap)
             columns["attention_mask"].append([1] * len(ids) + [0] * gap)
             columns["loss_weights"].append([float(weight) for weight in weights] + [0.0] * gap)
+            if row.get("seq_lengths") is not None:
+                # Positions that begin again, and no mask: transformers then keeps the sequences apart.
+                own = [*row["seq_lengths"], gap]
+                columns.setdefault("position_ids", []).append([at for size in own for at in range(size)])
+        if "position_ids" in columns:
+            del columns["attention_mask"]
         return {name: torch.tensor(values) for name, values in columns.items()}
 
 
