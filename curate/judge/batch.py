@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import JudgeError
@@ -20,6 +21,7 @@ from curate.workspace import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from curate.console import Talk
     from curate.judge.call import Call
@@ -48,6 +50,7 @@ def buy(
     outcome: Outcome,
     talk: Talk,
     *,
+    probing: Budget,
     wait: bool,
 ) -> None:
     """Collect what earlier batches brought, and submit what is missing.
@@ -60,6 +63,7 @@ def buy(
         budget: Money, with the judge's price set.
         outcome: What came of it is added here.
         talk: For what was submitted.
+        probing: The same money, at the price of a single call.
         wait: Come back only when every batch has ended.
 
     Raises:
@@ -67,20 +71,31 @@ def buy(
     """
 
     async def run() -> None:
-        async with backends.opened(plan.who, base_url, store, talk, plan.context) as (chat, _):
+        async with backends.opened(plan.who, base_url, store, talk, plan.context, probing) as (chat, _):
             assert isinstance(chat, Chat)
             async with Wire(plan.who.model, base_url, longest=LONGEST) as wire:
                 work = _Batches(wire, chat, store, budget, outcome, talk)
                 await work.collect(have)
                 for lines in work.files(plan, have):
                     await work.submit(lines)
-                while wait and work.pending():
+                while wait and waiting(store.path):
                     await asyncio.sleep(POLL)
                     await work.collect(have)
-                for i, name in work.pending().items():
+                for i, name in waiting(store.path).items():
                     outcome.failed[i] = f"its batch {name} has not ended; the same command collects it"
 
     asyncio.run(run())
+
+
+def waiting(path: Path) -> dict[str, str]:
+    """Response ids that wait for a batch of a store, with its name at the server."""
+    return {
+        i: state["batch"]
+        for state in remembered(path, "batches").values()
+        if state["status"] != OVER
+        for line in state["lines"].values()
+        for i in line["slots"]
+    }
 
 
 class _Batches:
@@ -91,16 +106,6 @@ class _Batches:
     ) -> None:
         self._wire, self._chat, self._store = wire, chat, store
         self._budget, self._outcome, self._talk = budget, outcome, talk
-
-    def pending(self) -> dict[str, str]:
-        """Response ids that wait for a batch, with its name at the server."""
-        return {
-            i: state["batch"]
-            for state in remembered(self._store.path, "batches").values()
-            if state["status"] != OVER
-            for line in state["lines"].values()
-            for i in line["slots"]
-        }
 
     async def collect(self, have: set[str]) -> None:
         """Take in every batch that has ended; ids that it settled, and those of the others, are added to `have`."""
@@ -114,7 +119,7 @@ class _Batches:
                     self._save(name, {**state, "status": OVER})
                     continue
                 state["batch"] = str(found["id"])
-            batch = await self._patiently(lambda state=state: self._wire.request("GET", f"/batches/{state['batch']}"))
+            batch = await self._patiently(partial(self._wire.request, "GET", f"/batches/{state['batch']}"))
             state["status"] = batch.get("status")
             if state["status"] in ENDED:
                 for file in ("output_file_id", "error_file_id"):
@@ -134,7 +139,7 @@ class _Batches:
                 if all(i in have for i in call.slots):
                     continue
                 have.update(call.slots)
-                if self._budget.reserve(call.tokens_in, self._chat.worst_out(call)) is None:
+                if self._budget.reserve(self._chat.worst_in(call), self._chat.worst_out(call)) is None:
                     self._outcome.unsent.update(call.slots)
                     continue
                 body = self._chat.body(call)
@@ -189,7 +194,7 @@ class _Batches:
         """
         after = ""
         while True:
-            page = await self._patiently(lambda after=after: self._wire.request("GET", f"/batches?limit=100{after}"))
+            page = await self._patiently(partial(self._wire.request, "GET", f"/batches?limit=100{after}"))
             found = page.get("data") or []
             for batch in found:
                 said = (batch.get("metadata") or {}).get(PURPOSE)
