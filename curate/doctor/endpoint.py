@@ -71,9 +71,9 @@ def _models(address: str, reply: Any) -> Check:
 
 async def _probed(wire: Any, *, hosted: bool) -> list[Check]:
     from curate.judge.chat import FORMATS, Chat
-    from curate.judge.probe import probe
+    from curate.judge.probe import Asking, probe
 
-    found = await probe(Chat(wire, hosted=hosted), CONTEXT)
+    found = await probe(Asking(Chat(wire, hosted=hosted)), CONTEXT)
     holds = f"{found.context or CONTEXT:,} tokens" + ("" if found.context else " or more")
     supports = {
         "replies": FORMATS[found.format],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from curate.errors import CurateError
 from curate.judge import probe
 from curate.judge.address import OPENAI, identity
-from curate.judge.chat import Chat
+from curate.judge.chat import Abilities, Chat
 from curate.judge.decisions import Decisions
 from curate.judge.plan import Who
 from curate.judge.reward_model import Encoder, Served, is_folder
@@ -17,10 +17,12 @@ from curate.judge.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from curate.console import Talk
     from curate.judge.call import Backend
     from curate.judge.choose import Chooser
+    from curate.judge.cost import Budget
     from curate.judge.request import Request
     from curate.judge.store import Store
 
@@ -51,9 +53,18 @@ def check(judge: Who, chooser: Chooser, base_url: str | None) -> None:
 
 @asynccontextmanager
 async def opened(
-    judge: Who, base_url: str | None, store: Store, talk: Talk, context: int
+    judge: Who, base_url: str | None, store: Store, talk: Talk, context: int, budget: Budget
 ) -> AsyncIterator[tuple[Backend, int]]:
-    """The backend, and the context that its model has: found out once and remembered."""
+    """The backend, and the context that its model has: found out once and remembered.
+
+    Args:
+        judge: Who is asked.
+        base_url: Where.
+        store: Remembers what was found out.
+        talk: For what a user should know of the server.
+        context: Tokens of context that are wanted.
+        budget: Money, at the price of a single call: finding out takes a few.
+    """
     if judge.api == "reward-model" and judge.server == "here":
         yield Encoder(judge.model), context
         return
@@ -64,12 +75,24 @@ async def opened(
             yield Served(wire), context
         else:
             chat = Chat(wire, hosted=base_url is None, effort=judge.effort)
-            name = f"{judge.server} {judge.model} {context}"
-            found = probe.remembered(remembered(store.path, "endpoints").get(name))
+            found = abilities(judge, store.path, context)
             if found is None:
-                found = await probe.probe(chat, context)
-                store.remember("endpoints", name, probe.as_stored(found)).result()
+                try:
+                    found = await probe.probe(probe.Asking(chat, budget, store), context)
+                    store.remember("endpoints", _endpoint(judge, context), probe.as_stored(found)).result()
+                except probe.TooDearError:
+                    found = chat.abilities
+                    talk.warn(f"{judge.model}: the cap on cost has no room to find out all that its server can do")
                 for note in found.notes:
                     talk.warn(f"{judge.model}: {note}")
             chat.abilities = found
             yield chat, found.context or context
+
+
+def abilities(judge: Who, path: Path, context: int) -> Abilities | None:
+    """What was found out of a judge's server before; None = it will be asked, or there is nothing to ask."""
+    return probe.remembered(remembered(path, "endpoints").get(_endpoint(judge, context)))
+
+
+def _endpoint(judge: Who, context: int) -> str:
+    return f"{judge.server} {judge.model} {context}"

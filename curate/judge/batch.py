@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import JudgeError
@@ -19,7 +20,8 @@ from curate.judge.wire import AgainError, BadRequestError, BusyError, RowError, 
 from curate.workspace import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from curate.console import Talk
     from curate.judge.call import Call
@@ -48,6 +50,7 @@ def buy(
     outcome: Outcome,
     talk: Talk,
     *,
+    probing: Budget,
     wait: bool,
 ) -> None:
     """Collect what earlier batches brought, and submit what is missing.
@@ -60,6 +63,7 @@ def buy(
         budget: Money, with the judge's price set.
         outcome: What came of it is added here.
         talk: For what was submitted.
+        probing: The same money, at the price of a single call.
         wait: Come back only when every batch has ended.
 
     Raises:
@@ -67,20 +71,31 @@ def buy(
     """
 
     async def run() -> None:
-        async with backends.opened(plan.who, base_url, store, talk, plan.context) as (chat, _):
+        async with backends.opened(plan.who, base_url, store, talk, plan.context, probing) as (chat, _):
             assert isinstance(chat, Chat)
             async with Wire(plan.who.model, base_url, longest=LONGEST) as wire:
                 work = _Batches(wire, chat, store, budget, outcome, talk)
                 await work.collect(have)
                 for lines in work.files(plan, have):
                     await work.submit(lines)
-                while wait and work.pending():
+                while wait and waiting(store.path):
                     await asyncio.sleep(POLL)
                     await work.collect(have)
-                for i, name in work.pending().items():
+                for i, name in waiting(store.path).items():
                     outcome.failed[i] = f"its batch {name} has not ended; the same command collects it"
 
     asyncio.run(run())
+
+
+def waiting(path: Path) -> dict[str, str]:
+    """Response ids that wait for a batch of a store, with its name at the server."""
+    return {
+        i: state["batch"]
+        for state in remembered(path, "batches").values()
+        if state["status"] != OVER
+        for line in state["lines"].values()
+        for i in line["slots"]
+    }
 
 
 class _Batches:
@@ -92,27 +107,19 @@ class _Batches:
         self._wire, self._chat, self._store = wire, chat, store
         self._budget, self._outcome, self._talk = budget, outcome, talk
 
-    def pending(self) -> dict[str, str]:
-        """Response ids that wait for a batch, with its name at the server."""
-        return {
-            i: state["batch"]
-            for state in remembered(self._store.path, "batches").values()
-            if state["status"] != OVER
-            for line in state["lines"].values()
-            for i in line["slots"]
-        }
-
     async def collect(self, have: set[str]) -> None:
         """Take in every batch that has ended; ids that it settled, and those of the others, are added to `have`."""
         for name, state in remembered(self._store.path, "batches").items():
             if state["status"] == OVER:
                 continue
             if state["batch"] is None:
-                state["batch"] = await self._adopt(name)
-                if state["batch"] is None:
+                # What was never uploaded cannot have become a batch; an earlier curate wrote down no file.
+                found = await self._find(name, state.get("file")) if state.get("file", "") is not None else None
+                if found is None:
                     self._save(name, {**state, "status": OVER})
                     continue
-            batch = await self._patiently(lambda state=state: self._wire.request("GET", f"/batches/{state['batch']}"))
+                state["batch"] = str(found["id"])
+            batch = await self._patiently(partial(self._wire.request, "GET", f"/batches/{state['batch']}"))
             state["status"] = batch.get("status")
             if state["status"] in ENDED:
                 for file in ("output_file_id", "error_file_id"):
@@ -132,7 +139,7 @@ class _Batches:
                 if all(i in have for i in call.slots):
                     continue
                 have.update(call.slots)
-                if self._budget.reserve(call.tokens_in, self._chat.worst_out(call)) is None:
+                if self._budget.reserve(self._chat.worst_in(call), self._chat.worst_out(call)) is None:
                     self._outcome.unsent.update(call.slots)
                     continue
                 body = self._chat.body(call)
@@ -150,7 +157,7 @@ class _Batches:
     async def submit(self, lines: list[tuple[Call, bytes]]) -> None:
         """Write down what is about to be sent, upload it, create the batch."""
         name = fingerprint([call.key for call, _ in lines])
-        state: dict[str, Any] = {"status": "intended", "batch": None}
+        state: dict[str, Any] = {"status": "intended", "batch": None, "file": None}
         state["lines"] = {
             call.key: {
                 "slots": dict(call.slots),
@@ -163,26 +170,36 @@ class _Batches:
         content = b"".join(text for _, text in lines)
         files, batches = self._wire.sdk.files.with_streaming_response, self._wire.sdk.batches.with_streaming_response
         uploaded = await self._patiently(lambda: files.create(file=(f"{name}.jsonl", content), purpose="batch"))
+        state["file"] = str(uploaded["id"])
+        self._save(name, state)
         batch = await self._patiently(
             lambda: batches.create(
-                input_file_id=uploaded["id"],
+                input_file_id=state["file"],
                 endpoint=ENDPOINT,
                 completion_window="24h",
                 metadata={PURPOSE: name},
-            )
+            ),
+            # A server may answer with a failure, or not at all, after it has begun the work and will bill it.
+            lambda: self._find(name, state["file"]),
         )
         self._save(name, {**state, "batch": batch["id"], "status": batch.get("status")})
         self._talk.say(f"batch {batch['id']}: {len(lines):,} calls submitted")
 
-    async def _adopt(self, name: str) -> str | None:
-        """The id of a batch that was created although its answer never arrived; None = there is none."""
+    async def _find(self, name: str, file: str | None) -> dict[str, Any] | None:
+        """A batch that was created although its answer never arrived; None = there is none.
+
+        Args:
+            name: That it says in its metadata; the same lines, submitted again after a batch expired, have it too.
+            file: Id of the one file that it may be made of; None = not known, the newest of that name counts.
+        """
         after = ""
         while True:
-            page = await self._patiently(lambda after=after: self._wire.request("GET", f"/batches?limit=100{after}"))
+            page = await self._patiently(partial(self._wire.request, "GET", f"/batches?limit=100{after}"))
             found = page.get("data") or []
             for batch in found:
-                if (batch.get("metadata") or {}).get(PURPOSE) == name:
-                    return str(batch["id"])
+                said = (batch.get("metadata") or {}).get(PURPOSE)
+                if batch.get("input_file_id") == file if file else said == name:
+                    return dict(batch)
             if not page.get("has_more") or not found:
                 return None
             after = f"&after={found[-1]['id']}"
@@ -221,22 +238,32 @@ class _Batches:
         kept = {**state, "lines": {}} if state["status"] == OVER else state
         self._store.remember("batches", name, kept).result()
 
-    async def _patiently(self, request: Any) -> dict[str, Any]:
-        """The answer to a request that is not about one response."""
+    async def _patiently(
+        self, request: Callable[[], Any], made: Callable[[], Awaitable[dict[str, Any] | None]] | None = None
+    ) -> dict[str, Any]:
+        """The answer to a request that is not about one response.
+
+        Args:
+            request: Makes the request.
+            made: Looks for what a failed request has made all the same; asked before the request is sent again.
+        """
+        why = "no answer is an object"
         for attempt in range(TRIES):
             try:
                 value, _ = await self._wire.send(request())
                 if isinstance(value, dict):
                     return value
             except BusyError as busy:
+                why = "it is busy"
                 await asyncio.sleep(busy.seconds or 2.0**attempt)
             except AgainError as error:
-                if attempt == TRIES - 1:
-                    raise JudgeError(f"the batch cannot be reached: {error}", where=self._wire.address) from None
+                why = str(error)
                 await asyncio.sleep(2.0**attempt / 4)
             except (BadRequestError, RowError) as error:
                 hint = "does this server have a Batch API? --backend chat needs none"
                 what = f"the server rejects the batch: {error}"
                 raise JudgeError(what, where=self._wire.address, hint=hint) from None
-        raise JudgeError("the batch cannot be reached", where=self._wire.address, hint="run the same command again")
-
+            if made is not None and (found := await made()):
+                return found
+        hint = "run the same command again"
+        raise JudgeError(f"the batch cannot be reached: {why}", where=self._wire.address, hint=hint)

@@ -51,7 +51,7 @@ def buy(
 
     async def run() -> None:
         judge = plan.helper or plan.who if references else plan.who
-        async with backends.opened(judge, base_url, store, talk, plan.context) as (backend, context):
+        async with backends.opened(judge, base_url, store, talk, plan.context, budget) as (backend, context):
             fitted = replace(plan, context=context)
             with talk.progress("references" if references else "score", expected, "responses") as advance:
                 scheduler = Scheduler(backend, concurrency, budget, store, advance, outcome)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
+
 from curate.judge.cost import tokens_of
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
     from curate.judge.rubric import Rubric
     from curate.judge.store import Judgement
+
+# Tokens that a server may put around what it is sent: roles, the template's own words, the date.
+AROUND = 512
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,17 @@ class Call:
         """Prompt tokens, estimated."""
         return tokens_of(self.system) + tokens_of(self.user)
 
+    @property
+    def most_in(self) -> int:
+        """The most prompt tokens that may be billed: a byte-level tokenizer makes no more of a text than it has bytes.
+
+        Base64, emoji and rare scripts come close to that; a ratio measured on prose does not bound them.
+        """
+        schema = len(orjson.dumps(self.schemas[0])) if self.schemas else 0
+        told = len(self.system.encode()) + len(self.user.encode()) + schema
+        shown = sum(len(text.encode()) for pair in (self.pairs or {}).values() for text in pair)
+        return max(told, shown) + AROUND
+
 
 class Backend(Protocol):
     """Whoever answers calls."""
@@ -70,6 +86,10 @@ class Backend(Protocol):
             RowError: This one cannot be judged.
             JudgeError: Nothing can be: key, quota, model or address.
         """
+        ...
+
+    def worst_in(self, call: Call) -> int:
+        """The most tokens that a prompt may be billed for."""
         ...
 
     def worst_out(self, call: Call) -> int:

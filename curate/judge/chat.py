@@ -85,6 +85,10 @@ class Chat:
         """Whether the server has answered anything yet."""
         return self._wire.reached
 
+    def worst_in(self, call: Call) -> int:
+        """The most tokens that a prompt may be billed for."""
+        return call.most_in
+
     def worst_out(self, call: Call) -> int:
         """The most tokens that a reply may be billed for."""
         return call.reply_tokens + (REASONING_TOKENS if self._hosted else 0)

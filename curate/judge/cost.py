@@ -10,7 +10,6 @@ ASCII_RATIO = 3.6
 OTHER_RATIO = 1.6
 EXPECTED_REPLY = 120  # tokens per response: a short evidence and the levels
 SECONDS_PER_CALL = 3.0  # before there is an answer to measure
-WORST_INPUT = 1.5  # times the estimate
 
 
 @dataclass(frozen=True)
@@ -18,13 +17,15 @@ class Estimate:
     """What a run is expected to take.
 
     Attributes:
-        calls: Requests to send.
+        calls: Requests to send for grades and reference answers.
         responses: Responses that they grade.
         cached: Responses that are graded already and cost nothing.
-        tokens_in: Prompt tokens, estimated from the characters of every call.
+        tokens_in: Prompt tokens, estimated from the characters of every call, those of a probe included.
         tokens_out: Reply tokens.
         cost: Dollars; None = no price known.
-        most: Dollars if every reply were as long as it may be; None = no price known.
+        most: Dollars if every byte of a prompt were a token, every reply as long as it may be, and every response
+            escalated: what `max_cost` reserves in all, so that it never ends a run with that much or more, unless
+            calls that may have been billed had to be sent again; None = no price known.
         seconds: With the wanted concurrency, by the mean time of earlier answers or `SECONDS_PER_CALL`.
         source: Where the price is from.
         rubrics: Responses to grade by rubric.
@@ -61,41 +62,81 @@ def money(price: tuple[float, float] | None, tokens_in: float, tokens_out: float
     return None if price is None else (tokens_in * price[0] + tokens_out * price[1]) / 1e6
 
 
+@dataclass
+class _Sums:
+    """What all who spend below one cap share."""
+
+    reserved: float = 0.0
+    spent: float = 0.0
+    probing: float = 0.0
+    open: int = 0
+
+
 class Budget:
     """A cap in dollars: the worst case is reserved before a call is sent and settled after it.
 
     Args:
         cap: Most dollars to spend; None = no cap.
-
-    Attributes:
-        price: Dollars per million prompt and reply tokens of the judge that is asked now; None = not known.
-        open: Reservations that are not settled.
+        price: Dollars per million prompt and reply tokens of the judge that is asked; None = not known.
     """
 
     def __init__(self, cap: float | None, price: tuple[float, float] | None = None) -> None:
         self._cap = cap
         self.price = price
-        self.reserved = 0.0
-        self.spent = 0.0
-        self.open = 0
+        self._sums = _Sums()
+
+    def at(self, price: tuple[float, float] | None) -> Budget:
+        """The same cap, for calls at another price."""
+        other = Budget(self._cap, price)
+        other._sums = self._sums
+        return other
+
+    @property
+    def open(self) -> int:
+        """Reservations that are not settled."""
+        return self._sums.open
+
+    @property
+    def spent(self) -> float:
+        """Dollars settled, and those that may have been billed for nothing."""
+        return self._sums.spent
+
+    @property
+    def probing(self) -> float:
+        """Dollars of it that went into finding out what servers do."""
+        return self._sums.probing
+
+    def worst(self, tokens_in: int, tokens_out: int) -> float | None:
+        """Dollars that a call may cost; None = no price known."""
+        return money(self.price, tokens_in, tokens_out)
 
     def reserve(self, tokens_in: int, tokens_out: int) -> float | None:
-        """Dollars set aside for the worst case; None = that could break the cap."""
-        worst = money(self.price, tokens_in * WORST_INPUT, tokens_out) or 0.0
-        if self._cap is not None and self.spent + self.reserved + worst > self._cap:
+        """Dollars set aside for the worst case; None = that could break the cap.
+
+        Args:
+            tokens_in: The most prompt tokens that may be billed.
+            tokens_out: The most reply tokens.
+        """
+        worst = self.worst(tokens_in, tokens_out) or 0.0
+        if self._cap is not None and self._sums.spent + self._sums.reserved + worst > self._cap:
             return None
-        self.reserved += worst
-        self.open += 1
+        self._sums.reserved += worst
+        self._sums.open += 1
         return worst
 
     def book(self, lost: float) -> bool:
         """Book an attempt that may have been billed for nothing; whether what is reserved still fits below the cap."""
-        self.spent += lost
-        return self._cap is None or self.spent + self.reserved <= self._cap
+        self._sums.spent += lost
+        return self._cap is None or self._sums.spent + self._sums.reserved <= self._cap
 
-    def settle(self, reserved: float, tokens_in: int | None, tokens_out: int | None) -> None:
+    def settle(
+        self, reserved: float, tokens_in: int | None, tokens_out: int | None, *, probing: bool = False
+    ) -> None:
         """Give the reserve back and book what it was; unknown usage is booked at the worst case."""
-        self.open -= 1
-        self.reserved = self.reserved - reserved if self.open else 0.0
+        sums = self._sums
+        sums.open -= 1
+        sums.reserved = sums.reserved - reserved if sums.open else 0.0
         known = tokens_in is not None and tokens_out is not None
-        self.spent += (money(self.price, tokens_in or 0, tokens_out or 0) or 0.0) if known else reserved
+        cost = (money(self.price, tokens_in or 0, tokens_out or 0) or 0.0) if known else reserved
+        sums.spent += cost
+        sums.probing += cost if probing else 0.0

@@ -53,6 +53,10 @@ class Decisions:
         """Whether the server has answered anything yet."""
         return self._wire.reached
 
+    def worst_in(self, call: Call) -> int:
+        """The most tokens that a prompt may be billed for, its questions included."""
+        return most_in(call)
+
     def worst_out(self, call: Call) -> int:
         """Answers are a number each."""
         return 0 if call.rubric is None else 8 * len(questions(call.rubric, tuple(call.slots.values())))
@@ -84,6 +88,12 @@ class Decisions:
             tokens_out=count_of(usage.get("output_tokens")),
             seconds=round(seconds, 3),
         )
+
+
+def most_in(call: Call) -> int:
+    """The most prompt tokens of a call, its questions included."""
+    asked = [] if call.rubric is None else questions(call.rubric, tuple(call.slots.values()))
+    return call.most_in + len(json.dumps(asked))
 
 
 def questions(rubric: Rubric, slots: Sequence[str]) -> list[Any]:

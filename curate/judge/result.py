@@ -23,7 +23,8 @@ class ScoreResult:
         lost: Calls that a crash had cut off.
         tokens_in: Prompt tokens of the calls answered now.
         tokens_out: Reply tokens of the calls answered now.
-        cost: Dollars for them; None = no price known.
+        cost: Dollars for them, each at its own judge's price, and for finding out what a server does; None = no price
+            known.
         estimate: What a dry run expects; None otherwise.
         note: What a reader of the scores must know.
     """

@@ -56,6 +56,10 @@ class Encoder:
             raise JudgeError(what, where=model)
         self._lock = asyncio.Lock()
 
+    def worst_in(self, call: Call) -> int:
+        """Nothing is billed."""
+        return 0
+
     def worst_out(self, call: Call) -> int:
         """Nothing is billed."""
         return 0
@@ -84,6 +88,10 @@ class Served:
     def reached(self) -> bool:
         """Whether the server has answered anything yet."""
         return self._wire.reached
+
+    def worst_in(self, call: Call) -> int:
+        """The most tokens that a prompt may be billed for."""
+        return call.most_in
 
     def worst_out(self, call: Call) -> int:
         """A number, and no text."""

@@ -10,18 +10,19 @@ from curate.errors import CurateError, JudgeError, PartlyDoneError
 from curate.judge import backends, batch, choose, prompt
 from curate.judge.address import OPENAI, address, is_local
 from curate.judge.buying import buy
-from curate.judge.cost import Budget, Estimate, money
-from curate.judge.estimate import estimate, price_of
+from curate.judge.cost import Budget, Estimate
+from curate.judge.estimate import estimate
 from curate.judge.plan import Plan
 from curate.judge.result import ScoreResult
 from curate.judge.sample import sample
 from curate.judge.schedule import Outcome
-from curate.judge.store import FILE, Store, known, quarantined, usage
+from curate.judge.store import FILE, Answers, Store, known, quarantined, receipts, usage
+from curate.judge.tariff import Tariff
 from curate.judge.writing import Scores, doubtful, unread, write
 
 if TYPE_CHECKING:
     from curate.console import Talk
-    from curate.judge.prices import Price
+    from curate.judge.plan import Who
     from curate.judge.request import Request
     from curate.workspace import Workspace
 
@@ -38,33 +39,27 @@ class Job:
     base_url: str | None
     store: Store
     budget: Budget
+    tariff: Tariff
     outcome: Outcome = field(default_factory=Outcome)
-
-    def price(self, plan: Plan) -> Price | None:
-        """What a plan's judge costs; None = not known."""
-        who = plan.who
-        free = who.server == "here" or is_local(self.base_url or OPENAI)
-        price = price_of(who.model, self.base_url, self.request.price, free=free)
-        return price.half() if price and self.request.backend == "batch" else price
 
     def buy(self, plan: Plan, expected: int, *, references: bool = False) -> None:
         """Ask for what is missing, and count what it cost against the cap."""
-        paying = plan.of(plan.helper) if references and plan.helper else plan
-        price = self.price(paying)
-        self.budget.price = None if price is None else (price.tokens_in, price.tokens_out)
+        who = (plan.helper or plan.who) if references else plan.who
+        budget = self.budget.at(self.tariff.pair(who, single=references))
         have = set(known(self.store.path)) | set(quarantined(self.store.path))
         if self.request.retry:
             have -= unread(Scores([plan], self.store, known(self.store.path), {})) if not references else set()
         if self.request.backend == "batch" and not references:
-            wait = self.request.wait
-            batch.buy(plan, self.base_url, have, self.store, self.budget, self.outcome, self.talk, wait=wait)
+            probing, wait = self.budget.at(self.tariff.pair(who, single=True)), self.request.wait
+            outcome, talk = self.outcome, self.talk
+            batch.buy(plan, self.base_url, have, self.store, budget, outcome, talk, probing=probing, wait=wait)
             return
         buy(
             plan,
             self.base_url,
             have,
             self.store,
-            self.budget,
+            budget,
             self.outcome,
             self.talk,
             concurrency=self.request.concurrency,
@@ -76,45 +71,56 @@ class Job:
 def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     """Judge the workspace; see `curate.judge.score`."""
     base_url = address(request.base_url)
-    plans = _plans(ws, request, base_url)
     path = ws.path / FILE
+    stored = Answers(path)
+    plans = [_with_references(plan, stored) for plan in _plans(ws, request, base_url)]
     free = all(plan.who.server == "here" for plan in plans) or is_local(base_url or OPENAI)
     helpers = [backends.who(request, name, base_url) for name in (request.escalate, request.references) if name]
-    prices = {
-        who: price_of(who.model, base_url, request.price, free=free or who.server == "here")
-        for who in (*(plan.who for plan in plans), *helpers)
-    }
-    if request.max_cost is not None and None in prices.values():
-        hint = "its price is not in the list of genai-prices: add --price IN,OUT in dollars per million tokens"
-        raise CurateError("`max_cost` needs a price", hint=hint)
-    if request.backend == "batch":
-        prices = {who: price.half() if price else None for who, price in prices.items()}
-    have = set(known(path)) | set(quarantined(path))
-    if request.retry and path.exists():
-        with Store(path) as store:
-            have -= set(quarantined(path)) | unread(Scores(plans, store, known(path), {}))
-    expected = estimate(
-        plans, have, lambda plan: prices[plan.who], request.concurrency, path, hosted=base_url is None
-    )
+    tariff = Tariff(request, [*(plan.who for plan in plans), *helpers], base_url, free=free)
+    expected = _expected(request, plans, tariff, stored, base_url)
     if not request.offline:
-        talk.say(f"{_names(request)}: {expected}{_more(request)}")
+        talk.say(f"{_names(request)}: {expected}{_more(request, expected)}")
     if request.dry_run:
         return ScoreResult(_names(request), request.rubric, cached=expected.cached, estimate=expected)
-    nothing_to_pay = free or all(price is not None and price[:2] == (0, 0) for price in prices.values())
-    buys = (expected.calls or request.retry or request.escalate or request.references) and not request.offline
-    if buys and request.max_cost is None and not nothing_to_pay:
+    if expected.calls and not request.offline and request.max_cost is None and not tariff.nothing:
         _confirmed(request, expected)
     with Store(path) as store:
         if store.moved:
             what = f"{store.moved:,} answers of an earlier curate answer another question"
             talk.warn(f"{what}; they stay in `judgements_1`, and no grade is read from them")
-        return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost)), plans, expected)
+        return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost), tariff), plans, expected)
+
+
+def _expected(
+    request: Request, plans: list[Plan], tariff: Tariff, stored: Answers, base_url: str | None
+) -> Estimate:
+    """What is missing by what is stored now: nothing, when a run like this one has ended before."""
+    path = stored.path
+    places = known(path)
+    have = set(places) | set(quarantined(path))
+    if request.retry:
+        have -= set(quarantined(path)) | unread(Scores(plans, stored, places, {}))
+    if request.backend == "batch":
+        have |= set(batch.waiting(path))
+    more: dict[str, Any] = {"hosted": base_url is None}
+    if request.escalate is None:
+        return estimate(plans, have, tariff, request.concurrency, path, **more)
+    strong = backends.who(request, request.escalate, base_url)
+    anything = replace(plans[0].of(strong), repeats=1)
+    expected = estimate(plans, have, tariff, request.concurrency, path, strong=anything, **more)
+    if expected.calls:
+        return expected
+    # Every judge of the panel has spoken, so it is known which responses are doubtful.
+    doubted = _escalation(plans, stored, strong)
+    if request.retry:
+        have -= unread(Scores([doubted], stored, places, {}))
+    return estimate(plans, have, tariff, request.concurrency, path, strong=doubted, settled=True, **more)
 
 
 def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
     store, request = job.store, job.request
     before = usage(store.path)
-    lost = _account_for_lost(job, plans[0])
+    lost = _account_for_lost(job)
     escalated: Plan | None = None
     stopped: JudgeError | None = None
     try:
@@ -125,21 +131,19 @@ def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
             raise
         stopped = error
     if request.offline:
-        plans = [_with_references(job, plan) for plan in plans]
-        escalated = _escalation(job, plans)
+        escalated = _escalated(job, plans)
     places = known(store.path)
     found = Scores(plans, store, places, _why(job, plans, stopped), escalated)
     statuses, aspects = write(found)
     after = usage(store.path)
-    fresh = {key: tokens for key, tokens in after.items() if key not in before}
-    tokens = [sum(pair[side] or 0 for pair in fresh.values()) for side in (0, 1)]
+    fresh = receipts(store.path, before)
     _record(job, found, statuses, aspects, after)
     if stopped is not None:
         hint = "; ".join([*([stopped.hint] if stopped.hint else []), "the same command resumes: none is bought again"])
         raise PartlyDoneError(
             f"{stopped.what}; {len(fresh):,} answers are stored", where=stopped.where, hint=hint
         ) from stopped
-    price = job.price(plans[0])
+    cost = job.tariff.cost(fresh)
     result = ScoreResult(
         found.judge,
         found.rubric,
@@ -147,9 +151,9 @@ def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
         calls=len(fresh),
         cached=expected.cached,
         lost=lost,
-        tokens_in=tokens[0],
-        tokens_out=tokens[1],
-        cost=money(None if price is None else price[:2], *tokens),
+        tokens_in=sum(one.tokens_in or 0 for one in fresh),
+        tokens_out=sum(one.tokens_out or 0 for one in fresh),
+        cost=None if cost is None else cost + job.budget.probing,
     )
     _raise_if_partial(job, result)
     return result
@@ -174,6 +178,8 @@ def _plans(ws: Workspace, request: Request, base_url: str | None) -> list[Plan]:
 def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan], Plan | None]:
     """Everything that is missing: references, then each judge's grades, then the stronger judge's."""
     request = job.request
+    if not (expected.calls or (request.backend == "batch" and batch.waiting(job.store.path))):
+        return plans, _escalated(job, plans)
     if request.retry:
         job.store.release()
         plans = [replace(plan, solo=True, again=str(len(usage(job.store.path)))) for plan in plans]
@@ -182,48 +188,49 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
         if failed := len(job.outcome.failed):
             job.talk.warn(f"{failed:,} reference answers could not be had: what they are for is judged without")
         job.outcome.failed.clear()
-        plans = [_with_references(job, plan) for plan in plans]
-    if expected.calls or request.retry or request.references:
-        for plan in plans:
-            job.buy(plan, expected.responses)
-    escalated = _escalation(job, plans)
+        plans = [_with_references(plan, job.store) for plan in plans]
+    for plan in plans:
+        job.buy(plan, expected.responses)
+    escalated = _escalated(job, plans)
     if escalated is not None and escalated.chosen:
         job.buy(escalated, len(escalated.chosen))
     return plans, escalated
 
 
-def _escalation(job: Job, plans: list[Plan]) -> Plan | None:
-    """The plan of the stronger judge for what the others are not sure of."""
+def _escalated(job: Job, plans: list[Plan]) -> Plan | None:
+    """The plan of the stronger judge for what the others are not sure of; None = nobody is asked again."""
     if job.request.escalate is None:
         return None
-    found = Scores(plans, job.store, known(job.store.path), {})
     strong = backends.who(job.request, job.request.escalate, job.base_url)
+    return _escalation(plans, job.store, strong)
+
+
+def _escalation(plans: list[Plan], stored: Answers, strong: Who) -> Plan:
+    found = Scores(plans, stored, known(stored.path), {})
     return replace(plans[0].of(strong, doubtful(found)), repeats=1)
 
 
-def _with_references(job: Job, plan: Plan) -> Plan:
-    """The plan with the reference answers that the store has."""
+def _with_references(plan: Plan, stored: Answers) -> Plan:
+    """The plan with the reference answers that are stored."""
     if plan.references is None:
         return plan
-    places = known(job.store.path)
+    places = known(stored.path)
     wanted = {
         item.reference: places[item.reference].call
-        for shard in job.ws.shards("conversations")
+        for shard in plan.ws.shards("conversations")
         for item in plan.items(shard)
         if item.reference is not None and item.reference in places
     }
-    answers = job.store.read(set(wanted.values()))
+    answers = stored.read(set(wanted.values()))
     texts = {i: answers[call].content for i, call in wanted.items() if call in answers}
     return replace(plan, references={i: text for i, text in texts.items() if text and text.strip()})
 
 
-def _account_for_lost(job: Job, plan: Plan) -> int:
+def _account_for_lost(job: Job) -> int:
     """Calls that a crash cut off may have been billed: their worst case counts against the cap."""
-    count, tokens_in, tokens_out = job.store.lost()
+    count, worst = job.store.lost(job.tariff.dearest)
     if count:
-        price = job.price(plan)
-        worst = money(None if price is None else price[:2], tokens_in, tokens_out) or 0.0
-        job.budget.spent += worst
+        job.budget.book(worst)
         job.talk.warn(f"{count:,} calls were cut off by a crash and may have been billed, up to ${worst:,.2f}")
     return count
 
@@ -295,8 +302,6 @@ def _names(request: Request) -> str:
     return f"{names} > {request.escalate}" if request.escalate else names
 
 
-def _more(request: Request) -> str:
+def _more(request: Request, expected: Estimate) -> str:
     """What an estimate cannot know."""
-    parts = [f"the doubtful again by {request.escalate}"] if request.escalate else []
-    parts += [f"a reference answer per prompt by {request.references}"] if request.references else []
-    return f"; besides: {', '.join(parts)}" if parts else ""
+    return f"; besides: the doubtful again by {request.escalate}" if request.escalate and expected.calls else ""

@@ -155,21 +155,21 @@ class Scheduler:
     async def _reserve(self, call: Call) -> float | None:
         """The worst case of this call, as soon as the calls in flight leave room for it; None = never."""
         async with self._gate:
-            while (
-                reserved := self._budget.reserve(call.tokens_in, self._backend.worst_out(call))
-            ) is None and self._budget.open:
+            worst = (self._backend.worst_in(call), self._backend.worst_out(call))
+            while (reserved := self._budget.reserve(*worst)) is None and self._budget.open:
                 await self._gate.wait()
         return reserved
 
     async def _until_answered(self, call: Call, worst: float) -> Judgement:
         """Being busy spends no attempt; another passing failure spends one of `ATTEMPTS`."""
         attempt = 0
-        tokens = (call.tokens_in, self._backend.worst_out(call))
+        tokens = (self._backend.worst_in(call), self._backend.worst_out(call))
+        dollars = self._budget.worst(*tokens)
         while True:
             await self._enter()
             sent = monotonic()
             try:
-                await asyncio.wrap_future(self._store.intend(call.key, *tokens))
+                await asyncio.wrap_future(self._store.intend(call.key, *tokens, dollars))
                 judgement = await self._backend.ask(call)
             except BusyError as busy:
                 self._store.failed(call.key, "busy", None)

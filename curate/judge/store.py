@@ -16,6 +16,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.errors import WorkspaceError
+from curate.judge.cost import money
 from curate.judge.writer import Writer
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "judgements.sqlite"
-VERSION = 2
+VERSION = 3
+READABLE = (2, 3)  # the same but for what a call in flight may cost
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS judgements (
@@ -36,7 +38,8 @@ CREATE TABLE IF NOT EXISTS graded (
 CREATE TABLE IF NOT EXISTS attempts (
   call TEXT NOT NULL, what TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, seconds REAL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS inflight (
-  call TEXT PRIMARY KEY, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+  call TEXT PRIMARY KEY, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, at REAL NOT NULL,
+  dollars REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (
   id TEXT PRIMARY KEY, call TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, found TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
@@ -81,11 +84,30 @@ class Judgement:
     seconds: float = 0.0
 
 
-class Store:
-    """The judgements of a workspace; a context manager that has written everything when it closes."""
+class Answers:
+    """The committed judgements of a store, to be read; a file that is not there holds none."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def read(self, calls: Iterable[str]) -> dict[str, Judgement]:
+        """The committed judgements among these calls."""
+        found: dict[str, Judgement] = {}
+        if not _readable(self.path):
+            return found
+        with errors(self.path), closing(connect(self.path)) as connection:
+            for call in calls:
+                row = connection.execute("SELECT * FROM judgements WHERE key = ?", (call,)).fetchone()
+                if row:
+                    found[call] = judgement_of(row)
+        return found
+
+
+class Store(Answers):
+    """The judgements of a workspace; a context manager that has written everything when it closes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self.moved = 0
         with errors(path), closing(connect(path)) as connection:
             self.moved = _set_up(connection)
@@ -98,22 +120,25 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._writer.stop()
 
-    def lost(self) -> tuple[int, int, int]:
-        """Calls that a crash cut off, with their worst case in prompt and reply tokens; they become attempts."""
+    def lost(self, price: tuple[float, float] | None = None) -> tuple[int, float]:
+        """How many calls a crash cut off, and the most dollars that they may have cost; they become attempts.
+
+        Args:
+            price: Dollars per million tokens for those that were sent without a known price.
+        """
         with errors(self.path), closing(connect(self.path)) as connection, connection:
-            count, tokens_in, tokens_out = connection.execute(
-                "SELECT count(*), total(tokens_in), total(tokens_out) FROM inflight"
-            ).fetchone()
+            rows = connection.execute("SELECT dollars, tokens_in, tokens_out FROM inflight").fetchall()
             connection.execute(
                 "INSERT INTO attempts SELECT call, 'lost', tokens_in, tokens_out, NULL, at FROM inflight"
             )
             connection.execute("DELETE FROM inflight")
-        return count, int(tokens_in), int(tokens_out)
+        worst = [money(price, *tokens) or 0.0 if dollars is None else dollars for dollars, *tokens in rows]
+        return len(rows), sum(worst)
 
-    def intend(self, call: str, tokens_in: int, tokens_out: int) -> Future[None]:
+    def intend(self, call: str, tokens_in: int, tokens_out: int, dollars: float | None = None) -> Future[None]:
         """Write down that a call is about to be sent, with its worst case; wait for it before sending."""
-        row = (call, tokens_in, tokens_out, time())
-        return self._writer.put(("INSERT OR REPLACE INTO inflight VALUES (?,?,?,?)", row))
+        row = (call, tokens_in, tokens_out, time(), dollars)
+        return self._writer.put(("INSERT OR REPLACE INTO inflight VALUES (?,?,?,?,?)", row))
 
     def keep(self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = ()) -> Future[None]:
         """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part."""
@@ -130,7 +155,7 @@ class Store:
             ("DELETE FROM inflight WHERE call = ?", (judgement.key,)),
         )
 
-    def failed(self, call: str, what: str, tokens: tuple[int, int] | None) -> Future[None]:
+    def failed(self, call: str, what: str, tokens: tuple[int | None, int | None] | None) -> Future[None]:
         """Write down an attempt that brought nothing; `tokens` is its worst case where it may have been billed."""
         row = (call, what[:300], *(tokens or (None, None)), None, time())
         return self._writer.put(
@@ -150,17 +175,6 @@ class Store:
         """Keep what was found out: `endpoints` or `batches`, by name, as JSON."""
         row = (name, json.dumps(value, sort_keys=True), time())
         return self._writer.put((f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", row))
-
-    def read(self, calls: Iterable[str]) -> dict[str, Judgement]:
-        """The committed judgements among these calls."""
-        found = {}
-        with errors(self.path), closing(connect(self.path)) as connection:
-            for call in calls:
-                row = connection.execute("SELECT * FROM judgements WHERE key = ?", (call,)).fetchone()
-                if row:
-                    found[call] = judgement_of(row)
-        return found
-
 
 class Place(NamedTuple):
     """Where the grade of a response stands."""
@@ -210,6 +224,25 @@ def quarantined(path: Path) -> dict[str, str]:
 def usage(path: Path) -> dict[str, tuple[int | None, int | None]]:
     """Keys of all committed judgements with their prompt and reply tokens."""
     return {row[0]: (row[1], row[2]) for row in _rows(path, "SELECT key, tokens_in, tokens_out FROM judgements")}
+
+
+class Receipt(NamedTuple):
+    """What an answer was billed for; None = the server does not say.
+
+    Attributes:
+        rubric: Title of the rubric; empty for a reference answer.
+    """
+
+    model: str
+    rubric: str
+    tokens_in: int | None
+    tokens_out: int | None
+
+
+def receipts(path: Path, but: Container[str] = ()) -> list[Receipt]:
+    """Of all committed judgements but those with these keys."""
+    rows = _rows(path, "SELECT key, model, rubric, tokens_in, tokens_out FROM judgements")
+    return [Receipt(*rest) for key, *rest in rows if key not in but]
 
 
 def spent(path: Path) -> list[tuple[str, str, int, int, int]]:
@@ -278,6 +311,8 @@ def _set_up(connection: sqlite3.Connection) -> int:
         )
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     with connection:
+        if version == 2:
+            connection.execute("ALTER TABLE inflight ADD COLUMN dollars REAL")
         if version == 0 and "judgements" in names:
             connection.execute("ALTER TABLE judgements RENAME TO judgements_1")
             names.add("judgements_1")
@@ -290,12 +325,18 @@ def _set_up(connection: sqlite3.Connection) -> int:
 
 
 def _rows(path: Path, query: str, values: Sequence[str] = ()) -> list[Any]:
-    if not path.exists():
+    if not _readable(path):
         return []
     with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
-        if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            return []
         return connection.execute(query, values).fetchall()
+
+
+def _readable(path: Path) -> bool:
+    """Whether there is a store of this version, or of one that is read as it is."""
+    if not path.exists():
+        return False
+    with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0] in READABLE
 
 
 def seconds(path: Path, most: int = 200) -> list[float]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.judge.plan import Item, Plan
-    from curate.judge.store import Place, Store
+    from curate.judge.store import Answers, Place
     from curate.judge.verdict import Verdict
 
 Rows = list[tuple["Item", "Verdict"]]
@@ -39,7 +39,7 @@ class Scores:
     """
 
     plans: Sequence[Plan]
-    store: Store
+    store: Answers
     places: Mapping[str, Place]
     why: Mapping[str, str]
     escalated: Plan | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,16 @@ Line = dict[str, Any]
 
 
 class Batches:
-    """Files and batches by id; `work` turns the lines of an input file into those of output and error file."""
+    """Files and batches by id; `work` turns the lines of an input file into those of output and error file.
+
+    `lost` says how the next answers to a creation get lost after the batch was made: a status, or "silence".
+    """
 
     def __init__(self, work: Callable[[list[Line]], tuple[list[Line], list[Line]]]) -> None:
         self.work = work
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
-        self.lose_answer = False
+        self.lost: list[int | str] = []
 
     def submitted(self) -> list[Line]:
         """Every line that was ever put into a batch."""
@@ -43,7 +47,12 @@ class Batches:
         asked: Body = json.loads(body)
         name = f"batch_{len(self.batches)}"
         self.batches[name] = {"id": name, "status": "in_progress", **asked}
-        return (500, JSON, b"{}") if self.lose_answer else self._json(self.batches[name])
+        how = self.lost.pop(0) if self.lost else 200
+        if how == "silence":
+            time.sleep(1)
+            how = 200
+        assert isinstance(how, int)
+        return self._json(self.batches[name]) if how == 200 else (how, JSON, b"{}")
 
     def get(self, path: str) -> Answer:
         if found := re.search(r"/files/(\w+)/content", path):

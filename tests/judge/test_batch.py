@@ -102,13 +102,53 @@ def test_a_batch_whose_creation_was_not_answered_is_found_again_and_not_paid_twi
     five(tmp_path)
     with serve(lambda *_: good()) as server:
         server.batches = Batches(all_good)
-        server.batches.lose_answer = True
+        server.batches.lost = [500]
+        get = server.batches.get
+        server.batches.get = lambda path: (500, {}, b"{}")
         with pytest.raises(CurateError, match="cannot be reached"):
             run(tmp_path, server)
-        server.batches.lose_answer = False
+        server.batches.get = get
         server.batches.end()
         assert run(tmp_path, server).statuses["ok"] == 5
         assert len(server.batches.batches) == 1
+
+
+@pytest.mark.parametrize("lost", [[500], [503], [408, 500, 502], ["silence"]])
+def test_a_batch_that_was_created_is_not_created_again_when_the_server_answers_with_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: list[Any]
+) -> None:
+    monkeypatch.setattr("curate.judge.wire.TIMEOUT", 0.5)
+    five(tmp_path)
+    with serve(lambda *_: good()) as server:
+        server.batches = Batches(all_good)
+        server.batches.lost = list(lost)
+        for _ in range(2):
+            with pytest.raises(PartlyDoneError, match="has not ended"):
+                run(tmp_path, server)
+        assert len(server.batches.batches) == 1
+        assert len(server.batches.submitted()) == 5, "paid once"
+        server.batches.end()
+        assert run(tmp_path, server).statuses["ok"] == 5
+
+
+def test_lines_that_go_back_after_a_batch_expired_are_not_mistaken_for_that_batch(tmp_path: Path) -> None:
+    five(tmp_path)
+    with serve(lambda *_: good()) as server:
+        server.batches = Batches(lambda lines: ([], []))
+        with pytest.raises(PartlyDoneError, match="has not ended"):
+            run(tmp_path, server)
+        server.batches.end("expired")
+        server.batches.work = all_good
+        post, failures = server.batches.post, iter([(500, {}, b"{}")])
+        server.batches.post = lambda path, body: (
+            next(failures, None) or post(path, body) if path.endswith("/batches") else post(path, body)
+        )
+        with pytest.raises(PartlyDoneError, match="has not ended"):
+            run(tmp_path, server)
+        first, second = server.batches.batches.values()
+        assert first["metadata"] == second["metadata"]
+        server.batches.end()
+        assert run(tmp_path, server).statuses["ok"] == 5
 
 
 def test_an_upload_that_never_became_a_batch_is_submitted_again(tmp_path: Path) -> None:
@@ -130,12 +170,13 @@ def test_the_cap_holds_for_a_batch_and_its_price_is_half(tmp_path: Path, monkeyp
     monkeypatch.setattr("curate.judge.run.is_local", lambda _: False)
     with serve(lambda *_: good()) as server:
         server.batches = Batches(all_good)
+        run(tmp_path, server, backend="chat", limit=1, max_cost=1, price=(10, 20))
         dry = {
             backend: run(tmp_path, server, backend=backend, price=(10, 20), dry_run=True)
             for backend in ("batch", "chat")
         }
         assert dry["batch"].estimate.cost == pytest.approx(dry["chat"].estimate.cost / 2)
-        each = dry["batch"].estimate.most / 5
+        each = dry["batch"].estimate.most / 4
         with pytest.raises(PartlyDoneError, match="cap on cost"):
             run(tmp_path, server, max_cost=3 * each, price=(10, 20))
         assert 1 <= len(server.batches.submitted()) <= 3

@@ -35,6 +35,9 @@ class Provider:
         self.answers: dict[str, int] = {}
         self.refused = 0
 
+    def worst_in(self, call: Call) -> int:
+        return 10
+
     def worst_out(self, call: Call) -> int:
         return 10
 

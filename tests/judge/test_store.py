@@ -109,15 +109,32 @@ def test_answers_of_an_earlier_curate_are_kept_and_never_read_as_grades(
 def test_a_call_that_was_cut_off_is_known_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "j.sqlite"
     with store.Store(path) as open_store:
-        open_store.intend("never answered", 900, 100)
-        open_store.intend("answered", 900, 100)
+        open_store.intend("never answered", 900, 100, 0.25)
+        open_store.intend("by who knows whom", 900, 100)
+        open_store.intend("answered", 900, 100, 0.25)
         open_store.keep(dataclasses.replace(LINE, key="answered"), {})
     with store.Store(path) as open_store:
-        assert open_store.lost() == (1, 900, 100)
-        assert open_store.lost() == (0, 0, 0)
+        assert open_store.lost((1_000.0, 2_000.0)) == (2, pytest.approx(0.25 + 0.9 + 0.2))
+        assert open_store.lost() == (0, 0)
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT call, what, tokens_in FROM attempts ORDER BY call").fetchall()
-    assert rows == [("answered", "answered", 700), ("never answered", "lost", 900)]
+    assert rows == [("answered", "answered", 700), ("by who knows whom", "lost", 900), ("never answered", "lost", 900)]
+
+
+def test_a_store_of_the_version_before_is_read_and_written_on(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    with store.Store(path) as open_store:
+        open_store.keep(LINE, {"id": "r1"})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE inflight DROP COLUMN dollars")
+        connection.execute("PRAGMA user_version = 2")
+        connection.execute("INSERT INTO inflight VALUES ('cut off', 900, 100, 0)")
+    assert store.known(path) == {"id": ("k", "r1", False)}
+    assert store.Answers(path).read(["k"])
+    with store.Store(path) as open_store:
+        assert open_store.moved == 0
+        assert open_store.lost((1_000.0, 2_000.0)) == (1, pytest.approx(1.1))
+        open_store.intend("next", 900, 100, 0.5).result(5)
 
 
 def slow(*_: object) -> Answer:
