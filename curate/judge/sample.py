@@ -54,22 +54,31 @@ def sample(
     for shard in ws.shards("conversations"):
         candidates += responses(kept_conversations(ws, shard)).select("key", "turn").rows()
     if where is not None:
-        wanted = _where(ws, where)
+        wanted = set(matching(ws, where).rows())
         candidates = [response for response in candidates if response in wanted]
     most = len(candidates) if share is None else round(share * len(candidates))
     most = most if limit is None else min(most, limit)
     return set(nsmallest(most, candidates, key=lambda response: _rank(response, seed)))
 
 
-def _where(ws: Workspace, where: str) -> set[tuple[int, int]]:
+def matching(ws: Workspace, where: str, only: int | None = None) -> pl.DataFrame:
+    """`key` and `turn` of the responses that a condition holds for, in their order.
+
+    Args:
+        ws: The workspace.
+        where: Polars SQL condition over the columns of `curate.scan`.
+        only: The one shard to look through.
+
+    Raises:
+        CurateError: It is no condition, or asks for a column that is not there.
+    """
     try:
-        rows = scan(ws.path).filter(pl.sql_expr(where)).select("key", "turn").collect()
+        return scan(ws.path, only).filter(pl.sql_expr(where)).select("key", "turn").collect()
     except (pl.exceptions.PolarsError, BaseException) as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         hint = "such as --where \"source = 'mine' AND task = 'maths'\"; columns: docs/schema.md"
         raise CurateError(f"`--where` cannot be answered: {str(error).splitlines()[0]}", hint=hint) from error
-    return set(rows.rows())
 
 
 def _rank(response: tuple[int, int], seed: int) -> bytes:
