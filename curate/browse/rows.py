@@ -21,7 +21,7 @@ RESPONSE = ["key", "turn"]
 _SHARED = pl.Categorical()
 SCHEMA = pl.Schema(
     {
-        "shard": pl.UInt16(),
+        "shard": pl.UInt32(),
         "key": pl.UInt64(),
         "turn": pl.Int32(),
         "class": _SHARED,
