@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from curate.judge.rubric import TOP_LEVEL
+from curate.reward import LOCAL_JUDGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,7 +66,7 @@ def _texts(response: Response, earlier: bool) -> Iterator[Paragraph]:
         yield "text", _content(message)
     message = response.messages[response.turn]
     yield "head", f"response · {_count(len(message['content']), 'character')}"
-    yield "text", _content(message)
+    yield ("text", _content(message)) if _content(message) else ("dim", "(empty)")
     if after := len(response.messages) - response.turn - 1:
         yield "dim", f"({_count(after, 'message')} after it)"
 
@@ -80,9 +83,10 @@ def _judge(score: dict[str, Any] | None, ran: bool) -> Iterator[Paragraph]:
     if numbers:
         yield "text", ", ".join(numbers)
     width = max((len(aspect["name"]) for aspect in score["aspects"]), default=0)
-    most = max([aspect["score"] or 0 for aspect in score["aspects"]], default=0)
     for aspect in score["aspects"]:
-        yield "text", _bar(aspect["name"].ljust(width), aspect["score"], 1 if most <= 1 else 4)
+        # The local judge's defects have a severity from 0 to 1, an LLM judge's criteria five levels; a rating has neither.
+        most = 1 if score["judge"] == LOCAL_JUDGE else TOP_LEVEL
+        yield "text", _bar(aspect["name"].ljust(width), aspect["score"], 0 if aspect["name"] == "rating" else most)
     if score["raised"]:
         yield "mark", f"raised: {', '.join(score['raised'])}"
     if score["rationale"]:
@@ -156,8 +160,8 @@ def _content(message: dict[str, Any]) -> str:
 
 
 def _bar(name: str, score: float | None, most: int) -> str:
-    if score is None:
-        return f"{name}  not known"
+    if score is None or not most:
+        return f"{name}  not known" if score is None else f"{name}  {score:.3g}"
     filled = round(BAR * min(1.0, max(0.0, score / most)))
     return f"{name}  {score:.3g}".ljust(len(name) + 7) + "█" * filled + "·" * (BAR - filled)
 

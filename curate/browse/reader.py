@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style as Look
+from textual.binding import Binding
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -14,6 +15,9 @@ from curate.browse.wrap import cut, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import ClassVar
+
+    from textual.binding import BindingType
 
     from curate.browse.page import Paragraph, Style
 
@@ -24,10 +28,20 @@ _LOOKS: dict[Style, Look] = {
     "dim": Look(dim=True),
     "mark": Look(color="yellow"),
 }
+_FOCUS = Look(bold=True, reverse=True)
 
 
-class Reader(ScrollView, can_focus=True):
+class Reader(ScrollView, can_focus=True, inherit_bindings=False):
     """Paragraphs, scrolled up and down."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "scroll_down", show=False),
+        Binding("up,k", "scroll_up", show=False),
+        Binding("pagedown", "page_down", show=False),
+        Binding("pageup", "page_up", show=False),
+        Binding("home,g", "scroll_home", show=False),
+        Binding("end,G", "scroll_end", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +66,14 @@ class Reader(ScrollView, can_focus=True):
             to = next((place for place in reversed(self._heads) if place < here), 0)
         self.scroll_to(y=to, animate=False)
 
+    def on_focus(self) -> None:
+        """The title shows where the keys go."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The title shows that the keys go elsewhere."""
+        self.refresh()
+
     def on_resize(self) -> None:
         """Wrap again where the width has changed."""
         if self.scrollable_content_region.width != self._width:
@@ -63,6 +85,8 @@ class Reader(ScrollView, can_focus=True):
         if place >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         style, text = self._lines[place]
+        if style == "title" and self.has_focus:
+            return Strip([Segment(text.ljust(width), self.rich_style + _FOCUS)]).adjust_cell_length(width)
         return Strip([Segment(text, self.rich_style + _LOOKS[style])]).adjust_cell_length(width, self.rich_style)
 
     def _layout(self) -> None:

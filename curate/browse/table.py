@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.segment import Segment
 from rich.style import Style
+from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -15,7 +16,10 @@ from curate.browse.rows import SCHEMA
 from curate.browse.wrap import cut
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from textual import events
+    from textual.binding import BindingType
 
     from curate.browse.edit import Place, Session
 
@@ -36,15 +40,29 @@ class Table(Widget, can_focus=True):
 
     Args:
         session: What was said by hand; it is shown instead, with a `*`.
+
+    Attributes:
+        labelled: Whether a row without a class is `unknown`, and not merely unlabelled.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", show=False),
+        Binding("up,k", "move(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("home,g", "end(False)", show=False),
+        Binding("end,G", "end(True)", show=False),
+    ]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.rows = SCHEMA.to_frame()
         self.cursor = 0
+        self.labelled = True
         self._top = 0
         self._session = session
         self._widths: dict[str, int] = {}
+        self._sources = 0
 
     @property
     def current(self) -> dict[str, Any] | None:
@@ -65,6 +83,7 @@ class Table(Widget, can_focus=True):
             self.cursor = int(same[0]) if same.len() else 0
         wide = {name: rows[name].unique().cast(pl.String).str.len_chars().max() for name in ("class", "task", "source")}
         self._widths = {name: min(_WIDEST, int(width)) + 2 for name, width in wide.items() if isinstance(width, int)}
+        self._sources = rows["source"].n_unique()
         longest = f"{int(rows['key'].max() or 0)}:{int(rows['turn'].max() or 0)}"  # type: ignore[arg-type]
         self._widths["response"] = len(longest) + 2
         self._follow()
@@ -92,6 +111,26 @@ class Table(Widget, can_focus=True):
     def page(self) -> int:
         """Rows that fit."""
         return max(1, self.size.height - 1)
+
+    def action_move(self, by: int) -> None:
+        """Some rows down, or up."""
+        self.move(by)
+
+    def action_page(self, by: int) -> None:
+        """A page down, or up."""
+        self.move(by * self.page)
+
+    def action_end(self, last: bool) -> None:
+        """To the last row, or the first."""
+        self.go(self.rows.height if last else 0)
+
+    def on_focus(self) -> None:
+        """The cursor shows where the keys go."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor shows that the keys go elsewhere."""
+        self.refresh()
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
@@ -122,7 +161,8 @@ class Table(Widget, can_focus=True):
             return Strip.blank(width, style)
         row = self.rows.row(place, named=True)
         here = place == self.cursor
-        line = style + _CURSOR if here else style
+        cursor = _CURSOR if self.has_focus else Style(bold=True)
+        line = style + cursor if here else style
         segments = [Segment("> " if here else "  ", line)]
         for name, size in columns:
             text, by_hand = self._cell(name, row)
@@ -141,6 +181,8 @@ class Table(Widget, can_focus=True):
         shown: list[str] = []
         room = width - 2
         for name, _, _ in sorted(_COLUMNS, key=lambda column: column[2]):
+            if name == "source" and self._sources < 2:
+                continue
             if sizes[name] <= room or not shown:
                 shown.append(name)
                 room -= sizes[name]
@@ -162,4 +204,5 @@ class Table(Widget, can_focus=True):
         if name == "flags":
             removed = [f"={row['duplicate']}"] if row["duplicate"] else []
             return " ".join([*removed, *filter(None, [row["flags"]])]), False
-        return row[name] or "-", False
+        nothing = "unknown" if name == "class" and self.labelled else "-"
+        return row[name] or nothing, False

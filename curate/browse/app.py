@@ -1,0 +1,350 @@
+"""`curate browse` on the screen: list, reading pane, and what the keys do. Reading and saving run beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from rich.cells import set_cell_size
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding
+from textual.containers import Container
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from curate.browse.ask import Ask, Answered, Closed
+from curate.browse.edit import as_class, as_score, known_classes
+from curate.browse.help import KEYS, Help, foot
+from curate.browse.page import page
+from curate.browse.reader import Reader
+from curate.browse.response import fetch
+from curate.browse.rows import SCHEMA, SORTS, in_order, missing, shards
+from curate.browse.table import Moved, Table
+from curate.browse.wrap import cut, wrap
+from curate.errors import CurateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ClassVar
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from curate.browse.edit import Place, Session
+    from curate.browse.response import Response
+    from curate.workspace import Workspace
+
+# What a workspace that changes under us may raise.
+_TROUBLE = (CurateError, OSError, pl.exceptions.PolarsError)
+_OFTEN = 0.2  # seconds between two looks at a list that is still being read
+
+
+class Browser(App[None]):
+    """Page through responses and correct them.
+
+    Args:
+        ws: The workspace.
+        session: What was said by hand.
+        where: Condition that the list begins with.
+        sort: Order that it begins with.
+        seed: Of the random order.
+        limit: Most rows.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(keys, action, show=False) for keys, action, _ in KEYS] + [
+        Binding("ctrl+c", "quit", show=False, priority=True)
+    ]
+    CSS = """
+    Screen { background: ansi_default; color: ansi_default; }
+    #body { layout: vertical; height: 1fr; }
+    Table { height: 40%; min-height: 4; }
+    Reader { height: 1fr; scrollbar-size-vertical: 1; padding: 0; }
+    #status { height: 1; text-style: reverse; }
+    #message { height: auto; max-height: 4; display: none; }
+    #foot { height: 1; text-style: dim; }
+    .-wide #body { layout: horizontal; }
+    .-wide Table { width: 45%; height: 100%; }
+    .-wide Reader { padding: 0 0 0 1; }
+    .-wide #status { dock: bottom; }
+    .-reading Table { display: none; }
+    """
+
+    def __init__(
+        self, ws: Workspace, session: Session, where: str | None, sort: str, seed: int, limit: int | None
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self._ws, self._session = ws, session
+        self._where, self._sort, self._seed, self._limit = where, sort, seed, limit
+        self._progress = ""
+        self._missing: list[str] = []
+        self._shown: Response | None = None
+        self._earlier = self._fetching = self._saving = False
+
+    def compose(self) -> ComposeResult:
+        """List, status, pane, and what comes and goes below them."""
+        with Container(id="body"):
+            yield Table(self._session)
+            yield Static(id="status", markup=False)
+            yield Reader()
+        yield Static(id="message", markup=False)
+        yield Static(id="foot", markup=False)
+        yield Ask()
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self.theme = "ansi-dark"
+        self._missing = missing(self._ws)
+        self._table, self._reader, self._asking = (self.query_one(part) for part in (Table, Reader, Ask))
+        self._table.labelled = self._ws.has("labels")
+        self._table.focus()
+        self._read(self._where)
+
+    def on_resize(self) -> None:
+        """Status and keys are cut to the width."""
+        self.call_after_refresh(self._say_status)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key means anything but its letter while something is typed."""
+        return action in ("quit", "close") or not self.query(Ask) or not self.query_one(Ask).open
+
+    # The list.
+
+    def _read(self, where: str | None) -> None:
+        self.run_worker(partial(self._read_rows, where), thread=True, exclusive=True, group="rows")
+
+    def _read_rows(self, where: str | None) -> None:
+        """In a thread: read the list; the rows that are there stay until it has all been read."""
+        worker, begun, told = get_current_worker(), not self._table.rows.height, 0.0
+        frames, total = [SCHEMA.to_frame()], len(self._ws.shards("conversations"))
+        try:
+            self._session.load() if total else None
+            for number, frame in enumerate(shards(self._ws, where), start=1):
+                frames.append(frame)
+                if worker.is_cancelled:
+                    return
+                if monotonic() - told > _OFTEN:
+                    early = begun and self._sort == "key" and self._limit is None
+                    rows = pl.concat(frames) if early else None
+                    self.call_from_thread(self._part, f"reading {number} of {total} shards", rows)
+                    told = monotonic()
+            rows = self._sorted(pl.concat(frames), self._sort)
+        except _TROUBLE as error:
+            self.call_from_thread(self._refuse, error)
+            return
+        self.call_from_thread(self._list, rows.head(rows.height if self._limit is None else self._limit), where)
+
+    def _sorted(self, rows: pl.DataFrame, sort: str) -> pl.DataFrame:
+        said = [(*place, one.score) for place, one in self._session.said.items() if one.score is not None]
+        return in_order(rows, sort, said=said, seed=self._seed)
+
+    def _part(self, progress: str, rows: pl.DataFrame | None) -> None:
+        self._progress = progress
+        if rows is not None:
+            self._table.grow(rows)
+            self._open()
+        self._say_status()
+
+    def _list(self, rows: pl.DataFrame, where: str | None) -> None:
+        self._progress, self._where = "", where
+        self._table.show(rows, self._table.place)
+        if self._asking.kind == "filter":
+            self._asking.action_close()
+        self._tell("")
+        self._open()
+
+    # The response under the cursor.
+
+    def on_moved(self, _: Moved) -> None:
+        """Show the response that the cursor is on now."""
+        self._earlier = False
+        self._tell("")
+        self._open()
+
+    def _open(self) -> None:
+        row = self._table.current
+        self._say_status()
+        if row is None:
+            self._shown = None
+            self._reader.show([("dim", self._nothing())])
+        elif self._shown is None or (self._shown.key, self._shown.turn) != self._table.place:
+            if not self._fetching:
+                self._fetching = True
+                self.run_worker(partial(self._fetch, row), thread=True, group="response")
+        else:
+            self._show()
+
+    def _fetch(self, row: dict[str, Any]) -> None:
+        """In a thread: read a response; if the cursor has moved on, the next one is read after it."""
+        place = (row["key"], row["turn"])
+        try:
+            found = fetch(self._ws, row["shard"], *place)
+        except _TROUBLE as error:
+            self.call_from_thread(self._fetched, place, None, error)
+        else:
+            self.call_from_thread(self._fetched, place, found, None)
+
+    def _fetched(self, place: Place, found: Response | None, error: Exception | None) -> None:
+        self._fetching = False
+        if place != self._table.place:
+            self._open()
+            return
+        self._shown = found
+        if found:
+            self._show()
+        else:
+            self._reader.show([("mark", str(error))])
+
+    def _show(self, *, top: bool = True) -> None:
+        if self._shown:
+            said = self._session.said.get((self._shown.key, self._shown.turn))
+            self._reader.show(page(self._shown, said, earlier=self._earlier), top=top)
+
+    def _nothing(self) -> str:
+        if self._progress:
+            return self._progress
+        return "no response matches the filter" if self._where else "no responses\n" + "\n".join(self._missing)
+
+    # What is said below.
+
+    def _say_status(self) -> None:
+        table, width = self._table, self.size.width
+        place = f"{table.cursor + 1:,} of {table.rows.height:,}" if table.rows.height else "none"
+        said = [place, f"sort {self._sort}", *([f"filter {self._where}"] if self._where else []), *self._missing]
+        said += [self._progress] if self._progress else []
+        corrected = len(self._session.said)
+        said += [f"{corrected:,} corrected"] if corrected else []
+        said += [f"by {self._session.by}"]
+        self.query_one("#status", Static).update(Text(set_cell_size(cut(" " + " · ".join(said), width), width)))
+        keys = f" Enter {'filters' if self._asking.kind == 'filter' else 'saves'}  Esc leaves it" if self._asking.open else foot(width)
+        self.query_one("#foot", Static).update(Text(keys))
+
+    def _tell(self, what: str) -> None:
+        message = self.query_one("#message", Static)
+        message.update(Text("\n".join(wrap(what, self.size.width))))
+        message.display = bool(what)
+
+    def _refuse(self, error: Exception) -> None:
+        """Something was not done: say why, where it was asked for."""
+        self._progress, self._saving = "", False
+        self._say_status()
+        if self._asking.open:
+            self._asking.complain(str(error))
+        else:
+            self._tell(f"error: {error}")
+
+    # The keys.
+
+    def action_move(self, by: int) -> None:
+        """To another response."""
+        self._table.move(by)
+
+    def action_read(self, by: int) -> None:
+        """A page of the text down or up."""
+        self._reader.scroll_page_down(animate=False) if by > 0 else self._reader.scroll_page_up(animate=False)
+
+    def action_section(self, by: int) -> None:
+        """To the next section of the text, or the one before."""
+        self._reader.jump(by)
+
+    def action_zoom(self) -> None:
+        """The text alone, or the list beside it again."""
+        self._reading(not self.query_one("#body").has_class("-reading"))
+
+    def action_back(self) -> None:
+        """Back to the list."""
+        self._reading(False)
+
+    def _reading(self, reading: bool) -> None:
+        self.query_one("#body").set_class(reading, "-reading")
+        (self._reader if reading else self._table).focus()
+
+    def action_earlier(self) -> None:
+        """Show or fold the messages before the prompt."""
+        self._earlier = not self._earlier
+        self._show()
+
+    def action_sort(self) -> None:
+        """The next order; the cursor goes to the first row."""
+        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self._table.show(self._sorted(self._table.rows.sort("key", "turn"), self._sort))
+        self._open()
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        self._tell("")
+        example = "task = 'code' AND reward < 0.5"
+        self._asking.ask("filter", f"show only where (empty = all), such as {example}", self._where or "")
+        self._say_status()
+
+    def action_correct(self, kind: str) -> None:
+        """Ask for a class or a score."""
+        if self._table.place is None:
+            return
+        self._tell("")
+        key, turn = self._table.place
+        if kind == "class":
+            classes = known_classes()
+            named = "  ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
+            self._asking.ask(kind, f"class of {key}:{turn}, number or name: {named}", why=True, words=classes)
+        else:
+            self._asking.ask(kind, f"score of {key}:{turn}, 0 (worst) to 1 (best)", why=True)
+        self._say_status()
+
+    def action_undo(self) -> None:
+        """Take back what was said of the response."""
+        if self._table.place is not None:
+            self._save(partial(self._session.take_back, self._table.place), "taken back")
+
+    def action_help(self) -> None:
+        """What the keys do."""
+        self.push_screen(Help())
+
+    def on_closed(self, _: Closed) -> None:
+        """Back to where one was."""
+        self._say_status()
+        self._reading(self.query_one("#body").has_class("-reading"))
+
+    def on_answered(self, event: Answered) -> None:
+        """Filter by, or store, what was typed."""
+        first, why = event.answers
+        place = self._table.place
+        if event.kind == "filter":
+            self._read(first.strip() or None)
+        elif place is not None:
+            try:
+                said = (
+                    {"class_": as_class(first, known_classes())} if event.kind == "class" else {"score": as_score(first)}
+                )
+            except CurateError as error:
+                self._asking.complain(str(error))
+                return
+            self._save(partial(self._session.say, place, why=why, **said), f"saved: {next(iter(said.values()))}")
+
+    def _save(self, store: Callable[[], None], done: str) -> None:
+        if not self._saving:
+            self._saving = True
+            self.run_worker(partial(self._store, store, done), thread=True, group="save")
+
+    def _store(self, store: Callable[[], None], done: str) -> None:
+        """In a thread: store, and only then say so."""
+        try:
+            store()
+        except _TROUBLE as error:
+            self.call_from_thread(self._refuse, error)
+            return
+        self.call_from_thread(self._stored, done)
+
+    def _stored(self, done: str) -> None:
+        self._saving = False
+        if self._asking.open:
+            self._asking.action_close()
+        self._table.refresh()
+        self._show(top=False)
+        self._say_status()
+        self._tell(done)
