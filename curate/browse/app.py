@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 # What a workspace that changes under us may raise.
 _TROUBLE = (CurateError, OSError, pl.exceptions.PolarsError)
+_ACTIONS = {action.split("(")[0] for _, action, _ in KEYS} - {"quit"}
 _OFTEN = 0.2  # seconds between two looks at a list that is still being read
 
 
@@ -64,7 +65,7 @@ class Browser(App[None]):
     Screen { background: ansi_default; color: ansi_default; }
     #body { layout: vertical; height: 1fr; }
     Table { height: 40%; min-height: 4; }
-    Reader { height: 1fr; scrollbar-size-vertical: 1; padding: 0; }
+    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; padding: 0; }
     #status { height: 1; text-style: reverse; }
     #message { height: auto; max-height: 4; display: none; }
     #foot { height: 1; text-style: dim; }
@@ -111,7 +112,7 @@ class Browser(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key means anything but its letter while something is typed."""
-        return action in ("quit", "close") or not self.query(Ask) or not self.query_one(Ask).open
+        return action not in _ACTIONS or not self.query(Ask) or not self.query_one(Ask).open
 
     # The list.
 

@@ -41,7 +41,10 @@ class Closed(Message):
 class Ask(Vertical):
     """A title, one or two fields, and an error if what was typed was not accepted."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        Binding("tab,shift+tab", "other", show=False, priority=True),
+    ]
     DEFAULT_CSS = """
     Ask { dock: bottom; height: auto; max-height: 100%; display: none; border-top: solid $accent; }
     Ask Static { height: auto; }
@@ -94,6 +97,11 @@ class Ask(Vertical):
         error = self.query_one("#error", Static)
         error.update(Text("\n".join(wrap(what, max(20, self.app.size.width)))))
         error.display = bool(what)
+
+    def action_other(self) -> None:
+        """To the other field."""
+        first, second = self.query_one("#first", Input), self.query_one("#why", Input)
+        (second if first.has_focus and second.display else first).focus()
 
     def action_close(self) -> None:
         """Ask no more."""

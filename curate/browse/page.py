@@ -54,9 +54,7 @@ def _texts(response: Response, earlier: bool) -> Iterator[Paragraph]:
     before = response.messages[: response.turn]
     asked = next((place for place in reversed(range(len(before))) if before[place]["role"] == "user"), len(before))
     if asked:
-        yield "head", f"earlier · {_count(asked, 'message')}"
-        if not earlier:
-            yield "dim", "e shows them"
+        yield "head", f"earlier · {_count(asked, 'message')} · e {'folds' if earlier else 'shows'} them"
         for message in before[:asked] if earlier else ():
             yield "dim", _speaker(message)
             yield "dim", _content(message)

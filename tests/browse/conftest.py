@@ -1,4 +1,4 @@
-"""A small workspace that every stage has seen, and the browser on it."""
+"""A small workspace that every stage has seen, with texts that try to take over the terminal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("textual")
-
-from curate.browse.app import Browser
-from curate.browse.edit import Session
 from curate.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from textual.pilot import Pilot
 
     from curate.workspace import Workspace
 
@@ -35,6 +29,12 @@ def table(ws: Workspace, name: str, rows: list[dict[str, Any]]) -> None:
     schema = TABLES[name].arrow
     full = [{column: None for column in schema.names} | row for row in rows]
     ws.write(name, 0, pa.Table.from_pylist(full, schema), {"fingerprint": name})
+
+
+@pytest.fixture
+def hostile() -> str:
+    """What stands in everything of conversation 4."""
+    return HOSTILE
 
 
 @pytest.fixture
@@ -107,38 +107,3 @@ def ws(bare: Workspace) -> Workspace:
     hit = {"key": 2, "turn": 0, "benchmark": "gsm8k", "column": "question", "item": "7", "part": 0, "kind": "verbatim"}
     table(bare, "contamination", [hit | {"overlap": 1.0, "begin": 0, "end": 9}])
     return bare
-
-
-@pytest.fixture
-def browser() -> Callable[..., Browser]:
-    """`browser(ws, where=…)`: not yet running."""
-
-    def make(
-        ws: Workspace, *, where: str | None = None, sort: str = "key", by: str = "anna", limit: int | None = None
-    ) -> Browser:
-        return Browser(ws, Session(ws.path, by), where, sort, 0, limit)
-
-    return make
-
-
-async def settled(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys, and wait each time until all that they began is done."""
-    for key in ("", *keys):
-        if key:
-            await pilot.press(key)
-        for _ in range(3):
-            await pilot.pause()
-            await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-
-
-def typed(text: str) -> list[str]:
-    """The keys of a text."""
-    names = {" ": "space", "'": "apostrophe", "=": "equals_sign", ".": "full_stop", "-": "minus", "<": "less_than_sign"}
-    names |= {"_": "underscore", ":": "colon"}
-    return [names.get(character, character) for character in text]
-
-
-def screen(app: Browser) -> list[str]:
-    """The lines on the screen."""
-    return [strip.text for strip in app.screen._compositor.render_strips()]
