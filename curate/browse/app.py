@@ -55,6 +55,7 @@ class Browser(App[None]):
         limit: Most rows.
     """
 
+    TITLE = "curate browse"
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
@@ -235,9 +236,9 @@ class Browser(App[None]):
         self._progress, self._saving = "", False
         self._say_status()
         if self._asking.open:
-            self._asking.complain(str(error))
+            self._asking.complain(_said(error))
         else:
-            self._tell(f"error: {error}")
+            self._tell(f"error: {_said(error)}")
 
     # The keys.
 
@@ -323,7 +324,7 @@ class Browser(App[None]):
                     {"class_": as_class(first, known_classes())} if event.kind == "class" else {"score": as_score(first)}
                 )
             except CurateError as error:
-                self._asking.complain(str(error))
+                self._asking.complain(_said(error))
                 return
             self._save(partial(self._session.say, place, why=why, **said), f"saved: {next(iter(said.values()))}")
 
@@ -349,3 +350,8 @@ class Browser(App[None]):
         self._show(top=False)
         self._say_status()
         self._tell(done)
+
+
+def _said(error: Exception) -> str:
+    """What happened and how to go on, without the place, which is before one's eyes."""
+    return f"{error.what}\n{error.hint or ''}".rstrip() if isinstance(error, CurateError) else str(error)

@@ -49,7 +49,7 @@ class Ask(Vertical):
     Ask { dock: bottom; height: auto; max-height: 100%; display: none; border-top: solid $accent; }
     Ask Static { height: auto; }
     Ask Input, Ask Input:focus { border: none; height: 1; padding: 0; }
-    Ask #error { color: $error; text-style: bold; }
+    Ask #error { max-height: 4; color: $error; text-style: bold; }
     """
 
     def __init__(self) -> None:

@@ -24,13 +24,13 @@ KEYS = (
     ("b", "read(-1)", "a page of the text up"),
     ("right,l", "section(1)", "the next section of the text"),
     ("left,h", "section(-1)", "the section before"),
-    ("e", "earlier", "show or fold the messages before the prompt"),
-    ("enter", "zoom", "the text alone, or the list beside it"),
-    ("slash", "filter", "filter: a condition as of curate score --where"),
-    ("s", "sort", "sort: key, reward (worst first), -reward, random"),
+    ("e", "earlier", "show or fold the earlier messages"),
+    ("enter", "zoom", "the text alone, or with the list"),
+    ("slash", "filter", "filter, as curate score --where"),
+    ("s", "sort", "other order: key, worst first, best first, random"),
     ("c", "correct('class')", "correct the class"),
     ("r", "correct('score')", "correct the score"),
-    ("u", "undo", "take back all that was said of the response"),
+    ("u", "undo", "take back what was said of it by hand"),
     ("question_mark", "help", "this page"),
     ("q", "quit", "quit; everything is saved"),
     ("escape", "back", "back to the list"),
@@ -38,12 +38,18 @@ KEYS = (
 _NAMES = {"slash": "/", "question_mark": "?", "escape": "Esc", "enter": "Enter", "space": "Space"}
 _FOOT = ("? help", "q quit", "/ filter", "c class", "r score", "u undo", "s sort", "n/p next", "Enter read", "e earlier")
 _LEGEND = """
-j k ↓ ↑         a row, or a line of the text where it has the focus
-g G PgDn PgUp   first, last, a page of it
-Tab             list or text
+j k ↓ ↑       a row, or a line of the text
+g G           to the first, to the last
+PgDn PgUp     a page of the list or text
+Tab           list or text
 
-* corrected by hand    =near removed as a duplicate    - not known
-Corrections are the table of curate correct: they win at export.
+
+*             corrected by hand
+=near         removed as a duplicate
+-             not known
+
+Corrections are the table of curate correct;
+they win at export.
 """
 
 
@@ -75,7 +81,7 @@ class Help(ModalScreen[None]):
         lines = []
         for keys, _, meaning in KEYS:
             names = " ".join(_NAMES.get(key, {"right": "→", "left": "←"}.get(key, key)) for key in keys.split(","))
-            lines.append(f"{names:<16}{meaning}")
+            lines.append(f"{names:<14}{meaning}")
         with VerticalScroll():
             yield Static(Text("\n".join(lines) + "\n" + _LEGEND.lstrip("\n")), markup=False)
 

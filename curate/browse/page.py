@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from curate.console import plain
 from curate.judge.rubric import TOP_LEVEL
 from curate.reward import LOCAL_JUDGE
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Style = Literal["title", "head", "text", "dim", "mark"]
 Paragraph = tuple[Style, str]
 BAR = 20  # cells of a whole bar
+FACT = 500  # characters of a fact about the record
 
 
 def page(response: Response, said: Correction | None, *, earlier: bool = False) -> Iterator[Paragraph]:
@@ -117,9 +119,10 @@ def _record(response: Response) -> Iterator[Paragraph]:
     model = response.messages[response.turn]["model"] or record["model"]
     facts = {"source": record["source"], "model": model, "id": record["source_id"], "language": record["language"]}
     facts |= {"created": record["created_at"], "rank": record["rank"], "edited": ", ".join(record["edits"])}
-    facts |= {"marked": ", ".join(record["marks"])}
-    yield "text", ", ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, ""))
-    yield "dim", f"{record['source_file']}, row {record['source_row']}"
+    facts |= {"marked": ", ".join(record["marks"]), "file": f"{record['source_file']}, row {record['source_row']}"}
+    for name, value in facts.items():
+        if value not in (None, ""):
+            yield "dim", f"{name:<9}{plain(str(value), FACT)}"
 
 
 def _flags(flags: dict[str, Any] | None) -> Iterator[Paragraph]:
