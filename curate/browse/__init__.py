@@ -55,7 +55,8 @@ def browse(
     app = Browser(ws, session, where, sort, seed, limit)
     app.run()
     if app.return_code:
-        raise CurateError("the browser ended with the error above", hint="this is a bug: please report it; what was saved is kept")
+        hint = "this is a bug: please report it with the lines above; what was saved is kept"
+        raise CurateError("the browser ended with an error", hint=hint)
     return session.made
 
 

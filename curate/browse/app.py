@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from rich.cells import set_cell_size
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Container
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
-from curate.browse.ask import Ask, Answered, Closed
+from curate.browse.ask import Answered, Ask, Closed
 from curate.browse.edit import as_class, as_score, known_classes
 from curate.browse.help import KEYS, Help, foot
+from curate.browse.listing import TROUBLE, Failed, Listed, Listing, Progressed
 from curate.browse.page import page
 from curate.browse.reader import Reader
 from curate.browse.response import fetch
-from curate.browse.rows import SCHEMA, SORTS, in_order, missing, shards
+from curate.browse.rows import missing
 from curate.browse.table import Moved, Table
 from curate.browse.wrap import cut, wrap
 from curate.errors import CurateError
@@ -37,10 +35,7 @@ if TYPE_CHECKING:
     from curate.browse.response import Response
     from curate.workspace import Workspace
 
-# What a workspace that changes under us may raise.
-_TROUBLE = (CurateError, OSError, pl.exceptions.PolarsError)
 _ACTIONS = {action.split("(")[0] for _, action, _ in KEYS} - {"quit"}
-_OFTEN = 0.2  # seconds between two looks at a list that is still being read
 
 
 class Browser(App[None]):
@@ -82,8 +77,8 @@ class Browser(App[None]):
     ) -> None:
         super().__init__(ansi_color=True)
         self._ws, self._session = ws, session
-        self._where, self._sort, self._seed, self._limit = where, sort, seed, limit
-        self._progress = ""
+        self._where = where
+        self._listing = Listing(self, ws, session, sort, seed, limit)
         self._missing: list[str] = []
         self._shown: Response | None = None
         self._earlier = self._fetching = self._saving = False
@@ -105,7 +100,11 @@ class Browser(App[None]):
         self._table, self._reader, self._asking = (self.query_one(part) for part in (Table, Reader, Ask))
         self._table.labelled = self._ws.has("labels")
         self._table.focus()
-        self._read(self._where)
+        self._listing.read(self._where, early=True)
+
+    def on_unmount(self) -> None:
+        """Read no more."""
+        self._listing.stop()
 
     def on_resize(self) -> None:
         """Status and keys are cut to the width."""
@@ -117,48 +116,25 @@ class Browser(App[None]):
 
     # The list.
 
-    def _read(self, where: str | None) -> None:
-        self.run_worker(partial(self._read_rows, where), thread=True, exclusive=True, group="rows")
-
-    def _read_rows(self, where: str | None) -> None:
-        """In a thread: read the list; the rows that are there stay until it has all been read."""
-        worker, begun, told = get_current_worker(), not self._table.rows.height, 0.0
-        frames, total = [SCHEMA.to_frame()], len(self._ws.shards("conversations"))
-        try:
-            self._session.load() if total else None
-            for number, frame in enumerate(shards(self._ws, where), start=1):
-                frames.append(frame)
-                if worker.is_cancelled:
-                    return
-                if monotonic() - told > _OFTEN:
-                    early = begun and self._sort == "key" and self._limit is None
-                    rows = pl.concat(frames) if early else None
-                    self.call_from_thread(self._part, f"reading {number} of {total} shards", rows)
-                    told = monotonic()
-            rows = self._sorted(pl.concat(frames), self._sort)
-        except _TROUBLE as error:
-            self.call_from_thread(self._refuse, error)
-            return
-        self.call_from_thread(self._list, rows.head(rows.height if self._limit is None else self._limit), where)
-
-    def _sorted(self, rows: pl.DataFrame, sort: str) -> pl.DataFrame:
-        said = [(*place, one.score) for place, one in self._session.said.items() if one.score is not None]
-        return in_order(rows, sort, said=said, seed=self._seed)
-
-    def _part(self, progress: str, rows: pl.DataFrame | None) -> None:
-        self._progress = progress
-        if rows is not None:
-            self._table.grow(rows)
-            self._open()
-        self._say_status()
-
-    def _list(self, rows: pl.DataFrame, where: str | None) -> None:
-        self._progress, self._where = "", where
-        self._table.show(rows, self._table.place)
-        if self._asking.kind == "filter":
-            self._asking.action_close()
-        self._tell("")
+    def on_listed(self, event: Listed) -> None:
+        """Show the rows, with the cursor where it was if its response is among them."""
+        if not event.whole:
+            self._table.grow(event.rows)
+        else:
+            self._table.show(event.rows, None if event.first else self._table.place)
+            if self._asking.kind == "filter":
+                self._asking.action_close()
+            self._tell("")
         self._open()
+
+    def on_progressed(self, _: Progressed) -> None:
+        """Say how far the reading is."""
+        self._open()
+
+    def on_failed(self, event: Failed) -> None:
+        """Say why there is no other list."""
+        self._say_status()
+        self._refuse(event.error)
 
     # The response under the cursor.
 
@@ -186,7 +162,7 @@ class Browser(App[None]):
         place = (row["key"], row["turn"])
         try:
             found = fetch(self._ws, row["shard"], *place)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             self.call_from_thread(self._fetched, place, None, error)
         else:
             self.call_from_thread(self._fetched, place, found, None)
@@ -208,22 +184,25 @@ class Browser(App[None]):
             self._reader.show(page(self._shown, said, earlier=self._earlier), top=top)
 
     def _nothing(self) -> str:
-        if self._progress:
-            return self._progress
-        return "no response matches the filter" if self._where else "no responses\n" + "\n".join(self._missing)
+        if self._listing.progress:
+            return self._listing.progress
+        return "no response matches the filter" if self._listing.where else "no responses\n" + "\n".join(self._missing)
 
     # What is said below.
 
     def _say_status(self) -> None:
         table, width = self._table, self.size.width
         place = f"{table.cursor + 1:,} of {table.rows.height:,}" if table.rows.height else "none"
-        said = [place, f"sort {self._sort}", *([f"filter {self._where}"] if self._where else []), *self._missing]
-        said += [self._progress] if self._progress else []
+        listing = self._listing
+        said = [place, f"sort {listing.sort}", *([f"filter {listing.where}"] if listing.where else []), *self._missing]
+        said += [listing.progress] if listing.progress else []
         corrected = len(self._session.said)
         said += [f"{corrected:,} corrected"] if corrected else []
         said += [f"by {self._session.by}"]
         self.query_one("#status", Static).update(Text(set_cell_size(cut(" " + " · ".join(said), width), width)))
-        keys = f" Enter {'filters' if self._asking.kind == 'filter' else 'saves'}  Esc leaves it" if self._asking.open else foot(width)
+        keys = foot(width)
+        if self._asking.open:
+            keys = f" Enter {'filters' if self._asking.kind == 'filter' else 'saves'}  Esc leaves it"
         self.query_one("#foot", Static).update(Text(keys))
 
     def _tell(self, what: str) -> None:
@@ -233,8 +212,6 @@ class Browser(App[None]):
 
     def _refuse(self, error: Exception) -> None:
         """Something was not done: say why, where it was asked for."""
-        self._progress, self._saving = "", False
-        self._say_status()
         if self._asking.open:
             self._asking.complain(_said(error))
         else:
@@ -272,16 +249,15 @@ class Browser(App[None]):
         self._show()
 
     def action_sort(self) -> None:
-        """The next order; the cursor goes to the first row."""
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self._table.show(self._sorted(self._table.rows.sort("key", "turn"), self._sort))
-        self._open()
+        """The next order, from its first row on."""
+        self._listing.turn(self._table.rows)
+        self._say_status()
 
     def action_filter(self) -> None:
         """Ask for a filter."""
         self._tell("")
         example = "task = 'code' AND reward < 0.5"
-        self._asking.ask("filter", f"show only where (empty = all), such as {example}", self._where or "")
+        self._asking.ask("filter", f"show only where (empty = all), such as {example}", self._listing.where or "")
         self._say_status()
 
     def action_correct(self, kind: str) -> None:
@@ -317,16 +293,14 @@ class Browser(App[None]):
         first, why = event.answers
         place = self._table.place
         if event.kind == "filter":
-            self._read(first.strip() or None)
+            self._listing.read(first.strip() or None)
         elif place is not None:
             try:
-                said = (
-                    {"class_": as_class(first, known_classes())} if event.kind == "class" else {"score": as_score(first)}
-                )
+                said = as_class(first, known_classes()) if event.kind == "class" else as_score(first)
             except CurateError as error:
                 self._asking.complain(_said(error))
                 return
-            self._save(partial(self._session.say, place, why=why, **said), f"saved: {next(iter(said.values()))}")
+            self._save(partial(self._session.say, place, said, why), f"saved: {said}")
 
     def _save(self, store: Callable[[], None], done: str) -> None:
         if not self._saving:
@@ -337,13 +311,16 @@ class Browser(App[None]):
         """In a thread: store, and only then say so."""
         try:
             store()
-        except _TROUBLE as error:
-            self.call_from_thread(self._refuse, error)
-            return
-        self.call_from_thread(self._stored, done)
+        except TROUBLE as error:
+            self.call_from_thread(self._stored, "", error)
+        else:
+            self.call_from_thread(self._stored, done, None)
 
-    def _stored(self, done: str) -> None:
+    def _stored(self, done: str, error: Exception | None) -> None:
         self._saving = False
+        if error:
+            self._refuse(error)
+            return
         if self._asking.open:
             self._asking.action_close()
         self._table.refresh()

@@ -42,13 +42,14 @@ class Session:
         found = corrections(self._path)
         self.said = {(key, one.turn): one for one in found for key in one.keys}
 
-    def say(self, place: Place, *, class_: str | None = None, score: float | None = None, why: str = "") -> None:
-        """Store a correction; when this returns it is on disk.
+    def say(self, place: Place, said: str | float, why: str = "") -> None:
+        """Store a correction, a class or a score; when this returns it is on disk.
 
         Raises:
             CurateError: A class that nobody knows, or a score out of bounds.
             WorkspaceError: Another curate writes to the workspace; nothing is changed.
         """
+        class_, score = (said, None) if isinstance(said, str) else (None, said)
         with self._lock:
             found = correct(self._path, [place], class_=class_, score=score, by=self.by, why=why.strip() or None)
             self.made += 1

@@ -36,7 +36,7 @@ KEYS = (
     ("escape", "back", "back to the list"),
 )
 _NAMES = {"slash": "/", "question_mark": "?", "escape": "Esc", "enter": "Enter", "space": "Space"}
-_FOOT = ("? help", "q quit", "/ filter", "c class", "r score", "u undo", "s sort", "n/p next", "Enter read", "e earlier")
+_FOOT = ("? help", "q quit", "/ filter", "c class", "r score", "u undo", "s sort", "n/p next", "Enter read")
 _LEGEND = """
 j k ↓ ↑       a row, or a line of the text
 g G           to the first, to the last

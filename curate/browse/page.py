@@ -84,7 +84,7 @@ def _judge(score: dict[str, Any] | None, ran: bool) -> Iterator[Paragraph]:
         yield "text", ", ".join(numbers)
     width = max((len(aspect["name"]) for aspect in score["aspects"]), default=0)
     for aspect in score["aspects"]:
-        # The local judge's defects have a severity from 0 to 1, an LLM judge's criteria five levels; a rating has neither.
+        # The local judge's defects have a severity from 0 to 1, the criteria of others five levels, a rating neither.
         most = 1 if score["judge"] == LOCAL_JUDGE else TOP_LEVEL
         yield "text", _bar(aspect["name"].ljust(width), aspect["score"], 0 if aspect["name"] == "rating" else most)
     if score["raised"]:

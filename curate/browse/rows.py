@@ -65,7 +65,9 @@ def shards(ws: Workspace, where: str | None = None) -> Iterator[pl.DataFrame]:
         yield rows
 
 
-def in_order(rows: pl.DataFrame, sort: str, *, said: Iterable[tuple[int, int, float]] = (), seed: int = 0) -> pl.DataFrame:
+def in_order(
+    rows: pl.DataFrame, sort: str, *, said: Iterable[tuple[int, int, float]] = (), seed: int = 0
+) -> pl.DataFrame:
     """The same rows, sorted.
 
     Args:

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from curate.browse.edit import Place, Session
 
 # Column, least width, and how soon it goes when room is short (0 = never).
-_COLUMNS = (("response", 10, 0), ("reward", 8, 1), ("class", 9, 2), ("task", 11, 3), ("source", 14, 5), ("flags", 12, 4))
+_COLUMNS = (
+    ("response", 10, 0),
+    ("reward", 8, 1),
+    ("class", 9, 2),
+    ("task", 11, 3),
+    ("source", 14, 5),
+    ("flags", 12, 4),
+)
 _WIDEST = 18
 _HEAD = Style(bold=True, underline=True)
 _CURSOR = Style(reverse=True)

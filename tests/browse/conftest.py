@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 HOSTILE = (
     "[red on blue]markup[/] [link=https://example.org]here[/link] [@click=app.quit]quit[/] \x1b[31mred\x1b[0m "
-    "\x1b]8;;https://example.org\x07link\x1b]8;;\x07 \x1b[2J\x9b5m \u202eright to left\u2066 \r\nnext\x00\x07\ttab [/] [bold"
+    "\x1b]8;;https://example.org\x07link\x1b]8;;\x07 \x1b[2J\x9b5m \u202eright to left\u2066 \r\n"
+    "next\x00\x07\ttab [/] [bold"
 )
 
 
@@ -50,7 +51,10 @@ def bare(workspace: Callable[..., Workspace]) -> Workspace:
                 message("assistant", "The light has come a longer way."),
             ]
         },
-        *({"messages": [message("user", f"What is {n} squared?"), message("assistant", f"{n * n}.")]} for n in range(3)),
+        *(
+            {"messages": [message("user", f"What is {n} squared?"), message("assistant", f"{n * n}.")]}
+            for n in range(3)
+        ),
         {"messages": [message("user", HOSTILE), message("assistant", HOSTILE)], "source": HOSTILE, "model": HOSTILE},
         {"messages": [message("user", "What is 0 squared?"), message("assistant", "0.")], "source": "other"},
     ]

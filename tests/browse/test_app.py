@@ -363,8 +363,8 @@ def test_an_empty_workspace_says_so(workspace: Callable[..., Workspace]) -> None
 
 @pytest.mark.parametrize("text", ["x" * 1_000_000, "line\n" * 20_000, "漢字かな " * 200_000, "\u200b" * 1_000_000])
 def test_long_texts_can_be_read_to_their_end(workspace: Callable[..., Workspace], text: str) -> None:
-    turns = [("user", "Say much."), ("assistant", text + " The end.")]
-    ws = workspace({"messages": [{"role": role, "content": content} for role, content in turns], "marks": [], "joined_rows": []})
+    turns = [{"role": "user", "content": "Say much."}, {"role": "assistant", "content": f"{text} The end."}]
+    ws = workspace({"messages": turns, "marks": [], "joined_rows": []})
 
     async def script(person: Person) -> None:
         await person.press("tab", "space", "space", "G")
