@@ -16,9 +16,9 @@ from curate.browse.ask import Answered, Ask, Closed
 from curate.browse.edit import as_class, as_score, known_classes
 from curate.browse.help import KEYS, Help, foot
 from curate.browse.listing import TROUBLE, Failed, Listed, Listing, Progressed
+from curate.browse.opening import Opened, Opening
 from curate.browse.page import page
 from curate.browse.reader import Reader
-from curate.browse.response import fetch
 from curate.browse.rows import missing
 from curate.browse.table import Moved, Table
 from curate.browse.wrap import cut, wrap
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from curate.browse.edit import Place, Session
+    from curate.browse.edit import Session
     from curate.browse.response import Response
     from curate.workspace import Workspace
 
@@ -78,26 +78,26 @@ class Browser(App[None]):
         super().__init__(ansi_color=True)
         self._ws, self._session = ws, session
         self._where = where
-        self._listing = Listing(self, ws, session, sort, seed, limit)
+        self._listing, self._opening = Listing(self, ws, session, sort, seed, limit), Opening(self, ws)
+        self._table, self._reader, self._asking = Table(session), Reader(), Ask()
         self._missing: list[str] = []
         self._shown: Response | None = None
-        self._earlier = self._fetching = self._saving = False
+        self._earlier = self._saving = False
 
     def compose(self) -> ComposeResult:
         """List, status, pane, and what comes and goes below them."""
         with Container(id="body"):
-            yield Table(self._session)
+            yield self._table
             yield Static(id="status", markup=False)
-            yield Reader()
+            yield self._reader
         yield Static(id="message", markup=False)
         yield Static(id="foot", markup=False)
-        yield Ask()
+        yield self._asking
 
     def on_mount(self) -> None:
         """Begin to read."""
         self.theme = "ansi-dark"
         self._missing = missing(self._ws)
-        self._table, self._reader, self._asking = (self.query_one(part) for part in (Table, Reader, Ask))
         self._table.labelled = self._ws.has("labels")
         self._table.focus()
         self._listing.read(self._where, early=True)
@@ -112,7 +112,7 @@ class Browser(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key means anything but its letter while something is typed."""
-        return action not in _ACTIONS or not self.query(Ask) or not self.query_one(Ask).open
+        return action not in _ACTIONS or not self._asking.open
 
     # The list.
 
@@ -149,34 +149,19 @@ class Browser(App[None]):
         self._say_status()
         if row is None:
             self._shown = None
+            self._opening.want(None)
             self._reader.show([("dim", self._nothing())])
         elif self._shown is None or (self._shown.key, self._shown.turn) != self._table.place:
-            if not self._fetching:
-                self._fetching = True
-                self.run_worker(partial(self._fetch, row), thread=True, group="response")
+            self._opening.want(row)
         else:
             self._show()
 
-    def _fetch(self, row: dict[str, Any]) -> None:
-        """In a thread: read a response; if the cursor has moved on, the next one is read after it."""
-        place = (row["key"], row["turn"])
-        try:
-            found = fetch(self._ws, row["shard"], *place)
-        except TROUBLE as error:
-            self.call_from_thread(self._fetched, place, None, error)
-        else:
-            self.call_from_thread(self._fetched, place, found, None)
-
-    def _fetched(self, place: Place, found: Response | None, error: Exception | None) -> None:
-        self._fetching = False
-        if place != self._table.place:
-            self._open()
-            return
-        self._shown = found
-        if found:
-            self._show()
-        else:
-            self._reader.show([("mark", str(error))])
+    def on_opened(self, event: Opened) -> None:
+        """Show it."""
+        self._shown = event.response
+        if event.error:
+            self._reader.show([("mark", str(event.error))])
+        self._show()
 
     def _show(self, *, top: bool = True) -> None:
         if self._shown:
@@ -235,7 +220,7 @@ class Browser(App[None]):
         """The text alone, or the list beside it again."""
         self._reading(not self.query_one("#body").has_class("-reading"))
 
-    def action_back(self) -> None:
+    def action_list(self) -> None:
         """Back to the list."""
         self._reading(False)
 

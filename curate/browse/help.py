@@ -33,7 +33,7 @@ KEYS = (
     ("u", "undo", "take back what was said of it by hand"),
     ("question_mark", "help", "this page"),
     ("q", "quit", "quit; everything is saved"),
-    ("escape", "back", "back to the list"),
+    ("escape", "list", "back to the list"),
 )
 _NAMES = {"slash": "/", "question_mark": "?", "escape": "Esc", "enter": "Enter", "space": "Space"}
 _FOOT = ("? help", "q quit", "/ filter", "c class", "r score", "u undo", "s sort", "n/p next", "Enter read")

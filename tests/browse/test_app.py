@@ -38,10 +38,11 @@ class Person:
         self._pilot = pilot
 
     async def wait(self) -> None:
-        for _ in range(3):
-            await self._pilot.pause()
-            await self.app.workers.wait_for_complete()
+        """Until nothing is being read or stored, nor said of it."""
         await self._pilot.pause()
+        while any(not worker.is_finished for worker in self.app.workers):
+            await self.app.workers.wait_for_complete()
+            await self._pilot.pause()
 
     async def press(self, *keys: str) -> None:
         for key in keys:
