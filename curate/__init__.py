@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from curate.browse import browse as browse
     from curate.clean import clean as clean
     from curate.corrections import correct as correct
     from curate.corrections import corrections as corrections
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "CurateError": "curate.errors",
     "Workspace": "curate.workspace",
+    "browse": "curate.browse",
     "clean": "curate.clean",
     "correct": "curate.corrections",
     "corrections": "curate.corrections",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curate import __version__, output
+from curate.browse_cli import browse
 from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
 from curate.correct_cli import correct
 from curate.dedup_cli import dedup
@@ -344,6 +345,7 @@ app.command()(report)
 
 app.command()(show)
 app.command()(correct)
+app.command()(browse)
 app.command()(diff)
 app.command()(doctor)
 

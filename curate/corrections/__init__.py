@@ -82,11 +82,9 @@ def correct(
     if not responses:
         raise CurateError("no response is named", hint="name it by conversation and turn: 17:3")
     _check(class_, score, undo, rules_file, weights)
-    author = (by or os.environ.get("CURATE_BY") or getpass.getuser()).strip()
-    if not author:
-        raise CurateError("`by` is empty", hint="--by NAME")
+    said_by = author(by)
     hashes = _hashes(ws, responses)
-    said = {"class": class_, "reward": score, "undo": undo, "by": author, "at": datetime.now(UTC), "why": why or None}
+    said = {"class": class_, "reward": score, "undo": undo, "by": said_by, "at": datetime.now(UTC), "why": why or None}
     named = dict.fromkeys((hashes[key], turn) for key, turn in responses)
     if undo:
         known = set(store.current(ws).select(store.RESPONSE).iter_rows())
@@ -94,6 +92,18 @@ def correct(
             raise CurateError(f"nothing was said of {idle[0]}", where=ws.path, hint="`curate correct --list`")
     store.append(ws, [{"content_hash": hash_, "turn": turn, **said} for hash_, turn in named])
     return [one for one in corrections(ws.path) if (one.content_hash, one.turn) in named]
+
+
+def author(by: str | None = None) -> str:
+    """Who corrects: the name given, else `CURATE_BY`, else the name of the account.
+
+    Raises:
+        CurateError: It is empty.
+    """
+    name = (by or os.environ.get("CURATE_BY") or getpass.getuser()).strip()
+    if not name:
+        raise CurateError("`by` is empty", hint="--by NAME")
+    return name
 
 
 def corrections(workspace: str | Path) -> list[Correction]:
