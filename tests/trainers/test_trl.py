@@ -13,7 +13,8 @@ import curate
 from curate.export import export
 from tests.export.vocabularies import mistral
 
-from .shards import config, tokens, weighted_loss, workspace
+from .runs import by_hand, distance
+from .shards import config, tokens, workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -90,25 +91,12 @@ def step(data: Any, tmp_path: Path, size: int, recipe: ModuleType | None) -> tup
     return gradient, fresh
 
 
-def distance(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
-    """Norm of the difference over the norm, of all parameters together."""
-    import torch
-
-    a, b = (torch.cat([grads[name].double().flatten() for name in sorted(ours)]) for grads in (ours, theirs))
-    return float((a - b).norm() / b.norm())
-
-
-def by_hand(model: Any, data: Any) -> dict[str, Any]:
-    weighted_loss(model.eval(), data.to_pylist()).backward()
-    return {name: value.grad for name, value in model.named_parameters()}
-
-
 @pytest.mark.parametrize("size", [8, 2])
 def test_the_gradient_is_that_of_the_weighted_loss(data: Any, tmp_path: Path, recipe: ModuleType, size: int) -> None:
     gradient, model = step(data, tmp_path, size, recipe)
-    assert distance(gradient, by_hand(model, data)) < 1e-5
+    assert distance(gradient, by_hand(model, data.to_pylist())) < 1e-5
 
 
 def test_the_stock_trainer_takes_every_weight_as_one(data: Any, tmp_path: Path) -> None:
     gradient, model = step(data, tmp_path, 8, None)
-    assert distance(gradient, by_hand(model, data)) > 0.05
+    assert distance(gradient, by_hand(model, data.to_pylist())) > 0.05

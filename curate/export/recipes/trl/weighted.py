@@ -56,6 +56,16 @@ class WeightedCollator:
 class WeightedLoss:
     """Overrides what a transformers Trainer divides by, and what it sums."""
 
+    # Else some trainers, axolotl's among them, divide by the number of accumulated batches once more.
+    @property
+    def model_accepts_loss_kwargs(self):
+        """Whether `compute_loss` divides by all that the step adds up: it does, whatever the model takes."""
+        return True
+
+    @model_accepts_loss_kwargs.setter
+    def model_accepts_loss_kwargs(self, value):
+        pass
+
     def _set_signature_columns_if_needed(self):
         self._signature_columns = COLUMNS
 

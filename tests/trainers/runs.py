@@ -1,0 +1,87 @@
+"""A trainer's own command over our export: what it does to a tiny model in one step, as a gradient."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .shards import config, weighted_loss
+
+# Nothing is fetched, and nothing is told to anybody.
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "MODELSCOPE_OFFLINE": "1",
+    "DO_NOT_TRACK": "1",
+    "AXOLOTL_DO_NOT_TRACK": "1",
+    "WANDB_DISABLED": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def require(package: str, trainer: str) -> None:
+    """Skip where the trainer is not installed."""
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed: make test-trainer-{trainer}")
+
+
+def save_model(folder: Path) -> Any:
+    """A tiny Llama, saved beside the vocabulary in `folder`, and returned."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config()))
+    model.save_pretrained(folder)
+    return model.eval()
+
+
+def run(command: list[str], folder: Path, cache: Path, **more: str) -> str:
+    """Run a command in `folder` with this interpreter's scripts first on the path; its output, whole.
+
+    Raises:
+        AssertionError: It failed; its output is in the message.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    places = {"PATH": path, "HF_DATASETS_CACHE": str(cache / "datasets"), "MODELSCOPE_CACHE": str(cache / "modelscope")}
+    environment = {**os.environ, **QUIET, **places, **more}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return done.stdout + done.stderr
+
+
+def gradient(before: Any, after: Path) -> dict[str, Any]:
+    """What a step of SGD at rate 1 took off each parameter."""
+    import transformers
+
+    trained = transformers.AutoModelForCausalLM.from_pretrained(after, dtype="float32")
+    left = dict(trained.named_parameters())
+    return {name: (value - left[name]).detach() for name, value in before.named_parameters()}
+
+
+def by_hand(model: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The gradient of Σ w·CE / Σ w over rows with `input_ids` and `loss_weights`."""
+    model.eval().zero_grad()
+    weighted_loss(model, rows).backward()
+    return {name: value.grad.clone() for name, value in model.named_parameters()}
+
+
+def distance(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
+    """Norm of the difference over the norm, of all parameters together."""
+    import torch
+
+    a, b = (torch.cat([grads[name].double().flatten() for name in sorted(ours)]) for grads in (ours, theirs))
+    return float((a - b).norm() / b.norm())
+
+
+def as_ones(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows as a trainer sees them that takes every weight above 0 as 1."""
+    return [{**row, "loss_weights": [float(weight > 0) for weight in row["loss_weights"]]} for row in rows]
