@@ -6,19 +6,25 @@
 
 from __future__ import annotations
 
+import _thread
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from io import TextIOWrapper
 
 from curate.cli import app
 from curate.errors import CurateError
 
 INTERNAL_ERROR = 70
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line."""
+    sys.unraisablehook = _unraisable
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that stdout cannot encode must not end a report.
         sys.stdout.reconfigure(errors="replace")
@@ -28,9 +34,12 @@ def main() -> None:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
+    except KeyboardInterrupt:
+        _interrupted()
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
-        if end.code == 130:
-            sys.stderr.write("interrupted; the same command goes on where it stopped\n")
+        if end.code == INTERRUPTED:
+            _interrupted()
         # Typer ends with 1 when the reader of a pipe is gone, and leaves a wrapped stdout behind.
         sys.exit(141 if end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper" else end.code)
     except BrokenPipeError:
@@ -41,6 +50,21 @@ def main() -> None:
         if isinstance(error, OSError):
             _discard_stdout()  # what could not be written is not tried again at exit
         sys.exit(code)
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Ctrl-C that met a callback of a compiled library, which cannot pass it on, comes again a moment later."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    with suppress(RuntimeError):  # the interpreter is ending anyway
+        threading.Timer(0.02, _thread.interrupt_main).start()
+
+
+def _interrupted() -> None:
+    """Say so; from here on Ctrl-C ends the process at once, and no traceback of its end is shown."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.stderr.write("interrupted; the same command goes on where it stopped\n")
 
 
 def _explain(error: Exception) -> int:
