@@ -91,10 +91,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         flow = scenes(zygote, folder)
-        for stage in given.stages or STAGES:
-            scene = flow[stage]
-            print(f"{stage:<8} {scene.seconds:.2f} s undisturbed, {scene.changes} changes of the file system", flush=True)
-            for kind in [given.only] if given.only else KINDS:
+        chosen = [flow[stage] for stage in given.stages or STAGES]
+        for scene in chosen:
+            changes = f"{scene.changes} changes of the file system"
+            print(f"{scene.stage:<8} {scene.seconds:.2f} s undisturbed, {changes}", flush=True)
+        for kind in [given.only] if given.only else KINDS:
+            for scene in chosen:
                 sound &= disturb(zygote, scene, kind, given.kills, folder)
     zygote.close()
     sys.exit(0 if sound else 1)

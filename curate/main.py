@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from contextlib import suppress
+from errno import EMFILE
 from io import TextIOWrapper
 
 from curate.cli import app
@@ -20,6 +21,10 @@ from curate.errors import CurateError
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
+# What polars raises where its own code gives up; no `Exception`.
+PANIC = "PanicException"
+# More than any command of ours needs at a time.
+HANDLES = "ulimit -n 1024"
 
 
 def main() -> None:
@@ -45,7 +50,9 @@ def main() -> None:
     except BrokenPipeError:
         _discard_stdout()
         sys.exit(141)
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         code = _explain(error)
         if isinstance(error, OSError):
             _discard_stdout()  # what could not be written is not tried again at exit
@@ -67,7 +74,7 @@ def _interrupted() -> None:
     sys.stderr.write("interrupted; the same command goes on where it stopped\n")
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: BaseException) -> int:
     """Say what happened, and return the exit code for it."""
     from curate.console import show_error
 
@@ -81,7 +88,11 @@ def _explain(error: Exception) -> int:
         return CurateError.exit_code
     if isinstance(error, OSError):
         # A full disk or a folder that may not be read, wherever it was met.
-        show_error(CurateError(error.strerror or str(error), where=error.filename))
+        hint = HANDLES if error.errno == EMFILE else None
+        show_error(CurateError(error.strerror or str(error), where=error.filename, hint=hint))
+        return CurateError.exit_code
+    if type(error).__name__ == PANIC and "TooManyOpenFiles" in str(error):
+        show_error(CurateError(os.strerror(EMFILE), hint=HANDLES))
         return CurateError.exit_code
     if not os.environ.get("CURATE_DEBUG"):
         traceback.print_exception(error)
@@ -91,4 +102,5 @@ def _explain(error: Exception) -> int:
 
 
 def _discard_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with suppress(OSError):  # no handle is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import pkgutil
+import select
 import signal
 import sys
 import tempfile
@@ -84,26 +85,36 @@ def child(request: dict[str, Any], stderr: int) -> NoReturn:
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
     """Fork, disturb, wait."""
-    with tempfile.TemporaryFile() as stderr:
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            child(request, stderr.fileno())
-        killed = False
-        for after, number in request.get("signals") or ():
-            while time.monotonic() - began < after and not killed:
-                done, status, used = os.wait4(pid, os.WNOHANG)
-                killed = done == pid
-                time.sleep(0.001)
-            if killed:
-                break
-            os.kill(pid, number)
-        if not killed:
-            _, status, used = os.wait4(pid, 0)
-        stderr.seek(0)
-        said = stderr.read().decode("utf-8", "replace")
+    read, write = os.pipe()  # and no file: how large one may become is a fault, too
+    os.set_blocking(read, False)
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        child(request, write)
+    os.close(write)
+    said, signals = b"", list(request.get("signals") or ())
+    done = 0
+    while not done:
+        while signals and time.monotonic() - began >= signals[0][0]:
+            os.kill(pid, signals.pop(0)[1])
+        done, status, used = os.wait4(pid, os.WNOHANG)
+        seconds = time.monotonic() - began
+        if select.select([read], [], [], 0.001)[0]:
+            with suppress(BlockingIOError):
+                said += os.read(read, 1 << 20)
+    while piece := _available(read):
+        said += piece
+    os.close(read)
     code = os.waitstatus_to_exitcode(status)
-    return {"code": code, "seconds": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "stderr": said}
+    cpu = used.ru_utime + used.ru_stime
+    return {"code": code, "seconds": seconds, "cpu": cpu, "stderr": said.decode("utf-8", "replace")}
+
+
+def _available(handle: int) -> bytes:
+    with suppress(BlockingIOError):
+        return os.read(handle, 1 << 20)
+    return b""
 
 
 def main() -> None:
