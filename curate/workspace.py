@@ -37,21 +37,33 @@ def fingerprint(*parts: object) -> str:
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place, flushed to disk, when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Return when the bytes of a file, or the names in a folder, are on the disk and outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, so that their names, too, are on the disk."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in new:
+        flush(folder.parent)
 
 
 def parquet_options(*, noise: bool = False) -> dict[str, Any]:
@@ -167,7 +179,7 @@ class Workspace:
         import fcntl
 
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             # Never through a link that somebody put there, and nothing is written to it.
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -230,7 +242,10 @@ class Workspace:
             digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
         # Half written, it counts as none; the shard has not taken its place then, and will be written again.
         said = json.dumps({"blake2b": digest, "fingerprint": stamp.get("fingerprint")})
-        self.digest_file(table, index).write_text(f"{said}\n", "utf-8")
+        with self.digest_file(table, index).open("w", encoding="utf-8") as file:
+            file.write(f"{said}\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def digest_file(self, table: str, index: int) -> Path:
         """Where the digest of a shard's bytes lives: BLAKE2b-128, and the fingerprint of the shard that it is of."""

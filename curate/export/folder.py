@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from curate import __version__
 from curate.errors import CurateError
 from curate.schema import TABLES
+from curate.workspace import flush, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,19 +100,19 @@ def whole(out: Path) -> Iterator[Path]:
     """
     temporary, replaced = _temporary(out), _beside(out, "replaced")
     try:
-        temporary.mkdir(parents=True)
+        make_folder(temporary)
         (temporary / SPILL).mkdir()
         (temporary / MARKER).touch()
         yield temporary
         shutil.rmtree(temporary / SPILL, ignore_errors=True)
-        for path in temporary.rglob("*"):
-            _flush(path)
+        for path in (*temporary.rglob("*"), temporary):
+            flush(path)
         _remove(replaced)
         if out.exists() and any(out.iterdir()):
             out.rename(replaced)
         temporary.rename(out)
-        _flush(out.parent)
-        shutil.rmtree(replaced, ignore_errors=True)
+        flush(out.parent)
+        _remove(replaced)
     except OSError as error:
         raise CurateError(
             f"the export cannot be written: {error.strerror or error}",
@@ -150,12 +151,22 @@ def _temporary(out: Path) -> Path:
 
 
 def _remove(folder: Path) -> None:
-    if _is_ours(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder of ours; what says that it is ours goes last, so that a kill leaves nothing strange behind."""
+    if not _is_ours(folder):
+        return
+    for path in folder.rglob("*"):
+        if path not in (folder / MARKER, folder / MANIFEST) and (path.is_symlink() or not path.is_dir()):
+            with suppress(OSError):
+                path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / MARKER).is_file() or bool(_manifest(folder))
+    """Whether it says so, or holds no file at all."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    empty = all(path.is_dir() and not path.is_symlink() for path in folder.rglob("*"))
+    return empty or (folder / MARKER).is_file() or bool(_manifest(folder))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -169,11 +180,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -107,7 +107,7 @@ def parse_one(raw: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise UnreadableError("invalid_json", str(error)) from None
     if not isinstance(value, dict):
-        raise UnreadableError("not_an_object", f"{orjson.dumps(value)[:40].decode('utf-8', 'replace')}, not an object")
+        raise UnreadableError("not_an_object", f"{text.strip()[:40]}, not an object")
     record: dict[str, Any] = value
     with suppress(orjson.JSONDecodeError):  # NaN or Infinity
         record = orjson.loads(raw)  # the same values as `parse_all`, which reads numbers its own way

@@ -60,7 +60,7 @@ class Input:
         """
         if self.mode == "parquet":
             with self.source.seekable() as file:
-                yield from parquet.rows(file, self.source.file, position.offset, advance)
+                yield from parquet.rows(file, self.source.file, position.offset, advance, self.source.bytes or 0)
             return
         told = done = 0
         with self.open(0 if self.mode in ("csv", "tsv") else position.offset) as stream:

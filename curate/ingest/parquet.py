@@ -18,7 +18,7 @@ BATCH = 4 << 20
 
 
 def rows(
-    file: str | IO[bytes], where: str, start: int, advance: Callable[[float], None]
+    file: str | IO[bytes], where: str, start: int, advance: Callable[[float], None], size: int = 0
 ) -> Iterator[Record | Reject]:
     """The rows of a file from number `start` on; a row group that cannot be read is one reject.
 
@@ -26,7 +26,8 @@ def rows(
         file: Path, or what can be sought in.
         where: The file, for errors.
         start: Number of the first row.
-        advance: Told after each row group how many packed bytes it has.
+        advance: Told after each row group how many packed bytes it has, about.
+        size: Packed bytes of the file.
 
     Raises:
         InputError: The file's end, which says where everything is, cannot be read, or two columns have one name.
@@ -37,12 +38,12 @@ def rows(
     try:
         # A buffer, so that a large row group is read piece by piece.
         parquet = pq.ParquetFile(file, page_checksum_verification=True, buffer_size=1 << 20, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+        names = parquet.schema_arrow.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         hint = "it is cut off or no Parquet file; fetch it again"
         what = f"the Parquet file cannot be read: {str(error).splitlines()[0]}"
         raise InputError(what, where=where, hint=hint) from error
     with parquet:
-        names = parquet.schema_arrow.names
         if twice := {name for name in names if names.count(name) > 1}:
             raise InputError(f"two columns have the name `{min(twice)}`", where=where, hint="rename one of them")
         row = 0
@@ -51,10 +52,10 @@ def rows(
             begin, row = row, row + group.num_rows
             if row <= start:
                 continue
-            size = max(1, group.total_byte_size // max(1, group.num_rows))
+            row_size = max(1, group.total_byte_size // max(1, group.num_rows))
             at = begin
             try:
-                for batch in parquet.iter_batches(max(1, min(1024, BATCH // size)), [number], use_threads=False):
+                for batch in parquet.iter_batches(max(1, min(1024, BATCH // row_size)), [number], use_threads=False):
                     for record in _records(batch, at):
                         if record.row >= start:
                             yield record
@@ -62,7 +63,8 @@ def rows(
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 detail = f"rows {at:,} to {row - 1:,}: {str(error).splitlines()[0]}"
                 yield Reject(at, -1, row, "damaged", detail, b"")
-            advance(sum(group.column(column).total_compressed_size for column in range(group.num_columns)))
+            # Not from the metadata of the columns: where that is damaged, asking for it ends the process.
+            advance(size * group.num_rows / max(1, parquet.metadata.num_rows))
 
 
 def _records(batch: pa.RecordBatch, first: int) -> Iterator[Record | Reject]:
