@@ -78,10 +78,15 @@ class Encoder:
         self.max_length = max_length
         self.fingerprint = fingerprint
         self.long = long
+        self._tokenizer = tokenizer
         self._texts = tokenizer.texts
         self._markup = cache(tokenizer.markup)
         self._bos = tokenizer.bos()
         self._eot = tokenizer.markup(template.eot)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process."""
+        return Encoder, (self._tokenizer, self.template, self.max_length, self.fingerprint, self.long)
 
     def count(self, texts: list[str]) -> list[int]:
         """Ids of each text and the end of its turn, however long a row may get."""
