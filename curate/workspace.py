@@ -18,6 +18,7 @@ from uuid import uuid4
 from curate import engine as engines
 from curate.engine import Local
 from curate.errors import CurateError, WorkspaceError
+from curate.files import atomic as atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,31 +38,6 @@ def fingerprint(*parts: object) -> str:
     """32 hex digits over the parts, stable between machines and Python versions."""
     canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return blake2b(canonical.encode(), digest_size=16).hexdigest()
-
-
-@contextmanager
-def atomic(path: Path, *, apart: str = "") -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, flushed to disk, when the block succeeds.
-
-    Args:
-        path: Where it goes.
-        apart: Tells the temporary path from that of another process that writes the same file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{apart}tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def parquet_options(*, noise: bool = False) -> dict[str, Any]:
