@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SAMPLES := sample_data
 
-.PHONY: demo demo-llm test test-trainers check docs bench bench-dedup clean
+.PHONY: demo demo-llm test test-trainers test-engine check docs bench bench-dedup clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,12 @@ SAMPLES := sample_data
 	.venv-trainer-$*/bin/pip --disable-pip-version-check --quiet install --no-deps -r $<
 	touch $@
 
+# Daft holds pyarrow below 26, so it has an environment of its own.
+.venv-engine/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-engine
+	.venv-engine/bin/pip --disable-pip-version-check --quiet install --editable '.[test,ray]'
+	touch $@
+
 demo: .venv/ready  ## the whole flow on sample_data, no key, no network
 	rm -rf demo/curated demo/shards
 	$(BIN)/curate run $(SAMPLES) -w demo/curated -o demo/shards
@@ -54,6 +60,9 @@ test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, 
 
 test-trainer-%: .venv-trainer-%/ready  ## the proof of one: axolotl, ms-swift, llama-factory, verl, tinker, nemo-rl, unsloth
 	.venv-trainer-$*/bin/python -m pytest tests/trainers/test_$(subst -,_,$*).py
+
+test-engine: .venv-engine/ready  ## --engine ray on real clusters of this machine, a node killed among them
+	.venv-engine/bin/python -m pytest tests/engine
 
 check: .venv/ready-test  ## style, types and rule files
 	$(BIN)/ruff check .
@@ -76,4 +85,4 @@ bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each 
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
 
 clean:
-	rm -rf .venv .venv-trainers .venv-trainer-* demo bench
+	rm -rf .venv .venv-trainers .venv-trainer-* .venv-engine demo bench

@@ -11,7 +11,7 @@ import typer
 
 from curate import __version__, output
 from curate.browse_cli import browse
-from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.cli_options import DEFAULT, Engine, Json, Quiet, WorkspaceOption
 from curate.correct_cli import correct
 from curate.dedup_cli import dedup
 from curate.hist_cli import hist
@@ -79,6 +79,7 @@ def run(
     assume: Assume = None,
     format: Annotated[str | None, typer.Option("--format", help="Export format.")] = None,
     tokenizer: Tokenizer = None,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -91,7 +92,9 @@ def run(
         "export": {"format": format, "tokenizer": tokenizer},
     }
     options = {stage: {k: v for k, v in values.items() if v is not None} for stage, values in chosen.items()}
-    result = curate.run(paths, workspace, out, recipe=recipe, options=options, confirm=confirm, quiet=quiet)
+    result = curate.run(
+        paths, workspace, out, recipe=recipe, options=options, confirm=confirm, engine=engine, quiet=quiet
+    )
     if json:
         output.json(result)
         return
@@ -118,6 +121,7 @@ def ingest(
     branches: Annotated[str, typer.Option(help="The `current` (of trees the best) branch, or `all`.")] = "current",
     fragments: Annotated[str, typer.Option(help="`join` conversations that come in pieces, or `keep` them.")] = "join",
     limit: Limit = None,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -134,6 +138,7 @@ def ingest(
         branches=branches,
         fragments=fragments,
         limit=limit,
+        engine=engine,
         quiet=quiet,
     )
     counts: dict[str, Any] = {"records": result.records, "conversations": result.conversations}
@@ -150,13 +155,14 @@ def clean(
     redact: Annotated[
         bool | None, typer.Option("--redact/--no-redact", help="Replace personal data and secrets from here on.")
     ] = None,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Flag conversations and messages with what is wrong with them; nothing is deleted."""
     import curate
 
-    result = curate.clean(workspace, rules_file=rules, redact=redact, quiet=quiet)
+    result = curate.clean(workspace, rules_file=rules, redact=redact, engine=engine, quiet=quiet)
     counts = {"conversations": result.conversations, "flagged": result.flagged, "by rule": result.rules}
     counts |= {} if result.redacted is None else {"redacted": result.redacted}
     output.facts(result, json, counts)
@@ -176,6 +182,7 @@ def label(
     semantic: Annotated[bool, typer.Option("--semantic", help="Let a classifier tell the other tasks.")] = False,
     embedder: Annotated[str | None, typer.Option(help="Its model: a folder, or a name on the hub.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Examples of every class, rule and conflict.")] = False,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -195,6 +202,7 @@ def label(
         semantic=semantic,
         embedder=embedder,
         explain=explain,
+        engine=engine,
         quiet=quiet,
     )
     output.labels(result, json)
@@ -214,6 +222,7 @@ def decontaminate(
     overlap: Annotated[float, typer.Option(help="Share of an item's 8-grams that makes a hit.")] = 0.5,
     common: Annotated[float, typer.Option(help="Share of the conversations above which an 8-gram is common.")] = 0.01,
     show: Annotated[int, typer.Option("-n", "--show", min=0, help="Hits of each list to show, with the passage.")] = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -221,7 +230,7 @@ def decontaminate(
     import curate
 
     result = curate.decontaminate(
-        workspace, lists, column=column, overlap=overlap, common=common, show=show, quiet=quiet
+        workspace, lists, column=column, overlap=overlap, common=common, show=show, engine=engine, quiet=quiet
     )
     output.contamination(result, json)
 
@@ -284,6 +293,7 @@ def export(
     validation: Annotated[float, typer.Option(help="Share to hold out, no family on both sides.")] = 0.0,
     pack: Annotated[bool, typer.Option("--pack", help="Fill rows up with whole rows; each stays apart.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Weights, loss and losses; write nothing.")] = False,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -328,6 +338,7 @@ def export(
         validation=validation,
         pack=pack,
         dry_run=dry_run,
+        engine=engine,
         quiet=quiet,
     )
     if json:

@@ -12,5 +12,8 @@ WorkspaceOption = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Engine = Annotated[
+    str, typer.Option(envvar="CURATE_ENGINE", help="`local`, or `ray`: many machines, see docs/scale.md.")
+]
 
 DEFAULT = Path("curated")

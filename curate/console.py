@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console, RenderableType
+    from rich.progress import Progress, TaskID
 
     from curate.errors import CurateError
 
@@ -103,8 +104,24 @@ class Talk:
             progress.TimeRemainingColumn(),
         )
         with progress.Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(label, total=total)
-            yield lambda done: bar.advance(task, done)
+            yield _Advance(bar, bar.add_task(label, total=total))
+
+
+class _Advance:
+    """Moves a bar; in another process, where there is no terminal, nothing."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self.bar, self.task = bar, task
+
+    def __call__(self, done: float) -> None:
+        self.bar.advance(self.task, done)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _advance_nothing, ()
+
+
+def _advance_nothing() -> Callable[[float], None]:
+    return lambda _: None
 
 
 def show_error(error: CurateError) -> None:

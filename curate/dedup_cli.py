@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from curate import output
-from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.cli_options import DEFAULT, Engine, Json, Quiet, WorkspaceOption
 
 
 def dedup(
@@ -38,6 +38,7 @@ def dedup(
     unrestore: Annotated[
         list[str] | None, typer.Option(metavar="KEY[:TURN]", help="Let it be removed again; repeatable.")
     ] = None,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -66,6 +67,7 @@ def dedup(
             semantic=semantic,
             cosine=cosine,
             embedder=embedder,
+            engine=engine,
             quiet=quiet,
         )
     counts: dict[str, object] = {"responses" if result.unit == "responses" else "conversations": result.texts}

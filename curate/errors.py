@@ -13,7 +13,7 @@ CurateError                 exit 2: wrong usage, configuration or unreadable inp
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,10 @@ class CurateError(Exception):
         self.where = None if where is None else str(where)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it comes back whole from another process, whatever a subclass is made with."""
+        return _revived, (type(self), self.what, self.__dict__)
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
@@ -43,6 +47,12 @@ class CurateError(Exception):
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _revived(kind: type[CurateError], what: str, state: dict[str, Any]) -> CurateError:
+    error = kind.__new__(kind, what)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(CurateError):

@@ -31,7 +31,7 @@ STAGES = {
     "export": "curate.export",
 }
 # Arguments that the command line gives and a recipe therefore cannot.
-GIVEN = {"paths", "workspace", "out", "quiet", "dry_run", "confirm"}
+GIVEN = {"paths", "workspace", "out", "quiet", "dry_run", "confirm", "engine"}
 
 Options = dict[str, dict[str, Any]]
 
@@ -59,6 +59,7 @@ def run(
     recipe: str = "default",
     options: Mapping[str, Mapping[str, Any]] | None = None,
     confirm: Callable[[Any], bool] | None = None,
+    engine: str = "local",
     quiet: bool = False,
 ) -> RunResult:
     """Run every stage of a recipe; what is up to date already is not done again.
@@ -70,6 +71,7 @@ def run(
         recipe: Recipe by path or name; its tables are stages, its keys arguments.
         options: Arguments by stage that win over the recipe's.
         confirm: Asked with the estimate before a judge spends money.
+        engine: Who makes the shards, see `curate.engine`.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -98,7 +100,7 @@ def run(
         began = monotonic()
         stage = getattr(import_module(STAGES[name]), name)
         try:
-            results[name] = stage(workspace=workspace, quiet=quiet, **fixed.get(name, {}), **arguments)
+            results[name] = stage(workspace=workspace, engine=engine, quiet=quiet, **fixed.get(name, {}), **arguments)
         except PartlyDoneError as error:
             # What the same command cannot mend must not keep the rest from being exported.
             if error.result is None:

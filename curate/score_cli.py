@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from curate import output
-from curate.cli_options import DEFAULT, Json, Quiet, WorkspaceOption
+from curate.cli_options import DEFAULT, Engine, Json, Quiet, WorkspaceOption
 
 Judge = Annotated[
     str,
@@ -90,6 +90,7 @@ def score(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for a batch to end.", rich_help_panel=MONEY)
     ] = False,
+    engine: Engine = "local",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -120,6 +121,7 @@ def score(
         retry=retry,
         wait=wait,
         confirm=confirm,
+        engine=engine,
         quiet=quiet,
     )
     facts: dict[str, Any] = {"judge": result.judge, "rubric": result.rubric}

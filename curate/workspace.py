@@ -13,14 +13,21 @@ from contextlib import contextmanager
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from curate import engine as engines
+from curate.engine import Local
 from curate.errors import CurateError, WorkspaceError
+from curate.files import atomic as atomic
+from curate.files import flush, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
     import pyarrow as pa
+
+    from curate.engine import Engine
 
 STAMP = b"curate"
 INGESTED = ("conversations", "rejects")
@@ -32,38 +39,6 @@ def fingerprint(*parts: object) -> str:
     """32 hex digits over the parts, stable between machines and Python versions."""
     canonical = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=str)
     return blake2b(canonical.encode(), digest_size=16).hexdigest()
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, flushed to disk, when the block succeeds."""
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        yield temporary
-        flush(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Return when the bytes of a file, or the names in a folder, are on the disk and outlive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, so that their names, too, are on the disk."""
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in new:
-        flush(folder.parent)
 
 
 def parquet_options(*, noise: bool = False) -> dict[str, Any]:
@@ -83,15 +58,19 @@ class Workspace:
     Args:
         path: The folder.
         create: Make it when it does not exist.
+        engine: Who makes its shards, see `curate.engine`.
 
     Raises:
         WorkspaceError: The folder is missing, is not a workspace, or was made by a newer curate.
+        CurateError: There is no such engine.
     """
 
-    def __init__(self, path: str | Path, *, create: bool = False) -> None:
+    def __init__(self, path: str | Path, *, create: bool = False, engine: str = "local") -> None:
         from curate.schema import SCHEMA_VERSION
 
         self.path = Path(path)
+        self.engine: Engine = engines.engine(engine)
+        self._apart = ""
         self._manifest = self.path / "manifest.json"
         if self.path.exists() and not self.path.is_dir():
             raise WorkspaceError(
@@ -120,6 +99,14 @@ class Workspace:
             )
         if not create:
             self._require_whole()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: it works in another folder, and is a worker itself."""
+        path = self.path.resolve()
+        return {"path": path, "_manifest": path / "manifest.json"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= {**state, "engine": Local(), "_apart": f"{uuid4().hex}."}
 
     def _require_whole(self) -> None:
         """Refuse conversations that are not all there: stages would lose the missing ones in silence."""
@@ -227,7 +214,10 @@ class Workspace:
             stamp = {**stamp, "of": self.stamp("conversations", index).get("fingerprint")}
         path, options = self.shard(table, index), parquet_options(noise=TABLES[table].noise)
         try:
-            with atomic(path) as temporary, pq.ParquetWriter(temporary, TABLES[table].arrow, **options) as writer:
+            with (
+                atomic(path, apart=self._apart) as temporary,
+                pq.ParquetWriter(temporary, TABLES[table].arrow, **options) as writer,
+            ):
                 writer.write_table(data)
                 writer.add_key_value_metadata({STAMP: json.dumps(stamp, sort_keys=True)})
                 writer.close()
@@ -345,6 +335,7 @@ class Workspace:
         options: object,
         stamp: Mapping[str, object] | None = None,
         advance: Callable[[int], None] = lambda _: None,
+        here: bool = False,
     ) -> list[int]:
         """Make every shard of `table` that is missing or was made from something else.
 
@@ -355,18 +346,37 @@ class Workspace:
             options: Everything else the result depends on: rules, thresholds, versions.
             stamp: What the stamp of each shard says besides its fingerprint; among `options` too.
             advance: Told the number of each shard that is done.
+            here: The function needs what only this process has, whatever the engine.
 
         Returns:
             The shards that were made now.
         """
+
+        def outdated() -> Iterator[tuple[int, str]]:
+            for index in self.shards("conversations"):
+                wanted = fingerprint(table, options, [self.stamp(name, index).get("fingerprint") for name in inputs])
+                if self.stamp(table, index).get("fingerprint") != wanted:
+                    yield index, wanted
+                else:
+                    advance(index)
+
+        def make(work: tuple[int, str]) -> int:
+            index, wanted = work
+            self.write(table, index, function(index), {**(stamp or {}), "fingerprint": wanted})
+            return index
+
         made = []
-        for index in self.shards("conversations"):
-            wanted = fingerprint(table, options, [self.stamp(name, index).get("fingerprint") for name in inputs])
-            if self.stamp(table, index).get("fingerprint") != wanted:
-                self.write(table, index, function(index), {**(stamp or {}), "fingerprint": wanted})
-                made.append(index)
+        for index in (Local() if here else self.engine).map(make, outdated()):
+            made.append(index)
             advance(index)
+        self.sweep(table)
         return made
+
+    def sweep(self, table: str) -> None:
+        """Remove what workers that were killed have left behind in a table."""
+        if self.engine.name != "local":
+            for left in (self.path / table).glob(".part-*.parquet.*.tmp"):
+                left.unlink(missing_ok=True)
 
 
 def _is_manifest(value: object) -> bool:

@@ -43,7 +43,12 @@ class CleanResult:
 
 
 def clean(
-    workspace: str | Path, *, rules_file: str = "clean.toml", redact: bool | None = None, quiet: bool = False
+    workspace: str | Path,
+    *,
+    rules_file: str = "clean.toml",
+    redact: bool | None = None,
+    engine: str = "local",
+    quiet: bool = False,
 ) -> CleanResult:
     """Flag every conversation with the cleaning rules that fire on it; `curate export` decides later.
 
@@ -52,6 +57,7 @@ def clean(
         rules_file: Rule file of kind `clean`, by path or name.
         redact: Find personal data and secrets, for later stages to replace by placeholders such as `[EMAIL]`;
             None = as the workspace was cleaned before, at first not.
+        engine: Who makes the shards, see `curate.engine`.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -59,7 +65,7 @@ def clean(
         WorkspaceError: Not a workspace, or its ingest was interrupted.
     """
     rule_set = rules.load(rules_file, "clean")
-    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    ws, talk = Workspace(workspace, engine=engine), Talk(quiet=quiet)
     redacting = _redacted_before(ws) if redact is None else redact
     if redacting and redact is None:
         talk.say("personal data and secrets are redacted, as before; `curate clean --no-redact` takes that back")

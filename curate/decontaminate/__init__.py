@@ -82,6 +82,7 @@ def decontaminate(
     overlap: float = 0.5,
     common: float = 0.01,
     show: int = 0,
+    engine: str = "local",
     quiet: bool = False,
 ) -> DecontaminateResult:
     """Look for the items of benchmarks in all messages and fill the table `contamination`.
@@ -96,6 +97,7 @@ def decontaminate(
         overlap: Share of an item's distinct 8-grams from which on a message holds it.
         common: Share of the conversations above which an 8-gram tells nothing, if it stands in more than 50.
         show: Hits of each list to show.
+        engine: Who makes the shards, see `curate.engine`.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -107,7 +109,7 @@ def decontaminate(
     from curate.decontaminate import examples, items, report
     from curate.decontaminate.index import build
 
-    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    ws, talk = Workspace(workspace, engine=engine), Talk(quiet=quiet)
     with ws.lock():
         with talk.progress("lists", len(found), "lists") as advance:
             parts = items.read(found, lambda _: advance(1))

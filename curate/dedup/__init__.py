@@ -114,6 +114,7 @@ def dedup(
     semantic: str = "off",
     cosine: float = 0.9,
     embedder: str | None = None,
+    engine: str = "local",
     quiet: bool = False,
 ) -> DedupResult:
     """Find the duplicates and fill the table `duplicates` (of responses: `repeats`).
@@ -134,6 +135,7 @@ def dedup(
         semantic: `flag` texts that mean the same as a better one, `remove` them, or `off`. Needs the extra `semantic`.
         cosine: Cosine of sentence embeddings from which on two texts mean the same.
         embedder: Folder, or name, of a sentence-transformers model; None = all-MiniLM-L6-v2.
+        engine: Who does it, see `curate.engine`. Other sets, and meaning, are compared with on this machine.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -146,7 +148,7 @@ def dedup(
     from curate.dedup import policy as policies
     from curate.dedup import references
 
-    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    ws, talk = Workspace(workspace, engine=engine), Talk(quiet=quiet)
     options = Options(unit, threshold, num_perm, by_reward, policy, _sets(against), semantic, cosine, embedder)
     check(options)
     keep = policies.load(policy)
@@ -242,13 +244,21 @@ def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResu
     ):
         talk.say("duplicates: nothing has changed")
         return DedupResult(**entry["counts"])
-    result, verdicts, corpus = search(ws, options, keep, others, embedder, talk)
-    rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
-    for index, first, end in corpus.shards:
-        ws.write(table, index, rows(first, end), {"fingerprint": wanted, "run": wanted, **_basis(ws, table, index)})
+    names: tuple[str, ...] = ()
+    stamps = {index: {"fingerprint": wanted, "run": wanted, **_basis(ws, table, index)} for index in shards}
+    if ws.engine.name == "ray" and not others and not embedder:
+        from curate.dedup.across import search as search_across
+
+        result = search_across(ws, options, keep, table, stamps, talk)
+    else:
+        result, verdicts, corpus = search(ws, options, keep, others, embedder, talk)
+        names = verdicts.names
+        rows = verdicts.repeats if table == "repeats" else verdicts.duplicates
+        for index, first, end in corpus.shards:
+            ws.write(table, index, rows(first, end), stamps[index])
     for index in set(ws.shards(table)) - set(shards):
         ws.shard(table, index).unlink()
-    shown = {**asdict(options), "against": list(verdicts.names)}
+    shown = {**asdict(options), "against": list(names)}
     ws.record(stage, {"fingerprint": wanted, "options": shown, "counts": asdict(result)})
     _tell(result, talk)
     return result

@@ -95,6 +95,25 @@ def starting_with(
     return Beginnings(short[longer][first], long[longer][first], known[longer][first], limited)
 
 
+def beginnings(
+    corpus: Corpus, rows: NDArray[np.int64]
+) -> list[tuple[NDArray[np.uint64], NDArray[np.int64], bool]]:
+    """Digests by which `starting_with` finds pairs, with their texts: those that it looks for, and those it looks at.
+
+    Args:
+        corpus: The texts.
+        rows: Those to look at.
+    """
+    messages = corpus.starts[rows + 1] - corpus.starts[rows]
+    some, several = rows[messages > 0], rows[messages > 1]
+    but_last = corpus.ends[corpus.starts[several + 1] - 2]
+    return [
+        (full_digests(corpus, some), some, True),
+        (but_last, several, True),
+        (*_inner_digests(corpus, rows), False),
+    ]
+
+
 def full_digests(corpus: Corpus, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
     """The digest of all tokens of each of these texts, which must have messages."""
     return corpus.ends[corpus.starts[rows + 1] - 1]

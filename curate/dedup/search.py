@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from curate.dedup.signing import TABLE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from curate.console import Talk
     from curate.dedup import Options
@@ -56,19 +59,92 @@ def search(
         talk: Where progress is shown.
     """
     table = TABLE_OF[options.unit]
-    shards = ws.shards("conversations")
-    count, values = bands(options.threshold, options.num_perm, ws.rows(table))
-    with TemporaryFile(dir=ws.path) as band_file, TemporaryFile(dir=ws.path) as set_file:
-        corpus = load([(index, ws.shard(table, index)) for index in shards], band_file, (count, values))
-        order = policy.best_first(keep, policy.criteria(ws, keep, corpus, options.by_reward))
-        # A response of a conversation that goes anyway stands for none that stays.
-        out = ~in_kept_conversations(ws, corpus) if options.unit == "responses" else np.zeros(len(order), np.bool_)
-        order = order[np.argsort(out[order], kind="stable")]
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        stays = by_hand.rows(ws, corpus)
-        gone = int(out.sum())
-        out |= corpus.tokens < FEWEST_TOKENS[options.unit]
+    shape = bands(options.threshold, options.num_perm, ws.rows(table))
+    with TemporaryFile(dir=ws.path) as file:
+        paths = [(index, ws.shard(table, index)) for index in ws.shards("conversations")]
+        corpus = load(paths, file, shape)
+        standing = stand(ws, options, keep, corpus)
+        found = compared(ws, options, keep, corpus, standing, others, shape[1], talk)
+    if not embedder:
+        return found.result, found.verdicts, corpus
+    rows = np.flatnonzero((found.verdicts.kinds == KEPT) & ~found.out)
+    said = compare(ws, options, corpus, found.verdicts, rows, found.rank, standing.stays, embedder, talk)
+    return _with_meaning(found, said), found.verdicts, corpus
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the tables of a workspace say of each text.
+
+    Attributes:
+        criteria: As of `policy.criteria`.
+        gone: Whether its conversation goes anyway, so that it stands for none that stays.
+        stays: Whether its removal was taken back.
+    """
+
+    criteria: dict[str, NDArray[Any]]
+    gone: NDArray[np.bool_]
+    stays: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What comparing words has told of the texts of a corpus.
+
+    Attributes:
+        result: Counts.
+        verdicts: One per text.
+        rank: The place of each among those that deserve to stay.
+        out: Whether it is passed over.
+        limited: Whether it was not compared with all candidates.
+    """
+
+    result: DedupResult
+    verdicts: Verdicts
+    rank: NDArray[np.int64]
+    out: NDArray[np.bool_]
+    limited: NDArray[np.bool_]
+
+
+def stand(ws: Workspace, options: Options, keep: Policy, corpus: Corpus) -> Standing:
+    """Look the texts of a corpus up."""
+    return Standing(
+        policy.criteria(ws, keep, corpus, options.by_reward),
+        ~in_kept_conversations(ws, corpus) if options.unit == "responses" else np.zeros(len(corpus.keys), np.bool_),
+        by_hand.rows(ws, corpus),
+    )
+
+
+def compared(
+    ws: Workspace,
+    options: Options,
+    keep: Policy,
+    corpus: Corpus,
+    standing: Standing,
+    others: Sequence[Reference],
+    values: int,
+    talk: Talk,
+) -> Compared:
+    """Decide about the texts of a corpus by their words.
+
+    Of a larger corpus it is enough to have all texts that share a hash, a band, or a beginning with one of these.
+
+    Args:
+        ws: Where their conversations are.
+        options: What a duplicate is.
+        keep: Which copy stays.
+        corpus: The texts.
+        standing: What is known of each.
+        others: Other sets, whose copies always stay.
+        values: Signature values per band.
+        talk: Where progress is shown.
+    """
+    order, stays, gone = policy.best_first(keep, standing.criteria), standing.stays, standing.gone
+    order = order[np.argsort(gone[order], kind="stable")]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    out = gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
+    with TemporaryFile(dir=ws.path) as set_file:
         keeper = keepers(corpus.hashes, rank)
         keeper[stays | out] = np.flatnonzero(stays | out)
         best = (keeper == np.arange(len(keeper))) & ~out
@@ -86,27 +162,41 @@ def search(
             sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
             found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
         decided = verdicts.decide(corpus, keeper, found, elsewhere)
-    said = Meaning()
-    if embedder:
-        rows = np.flatnonzero((decided.kinds == KEPT) & ~out)
-        said = compare(ws, options, corpus, decided, rows, rank, stays, embedder, talk)
-    exact, contained, similar, same = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR, SEMANTIC))
+    exact, contained, similar = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR))
+    texts, limited = len(corpus.keys) - int(gone.sum()), found.limited | elsewhere.limited
     result = DedupResult(
         unit=options.unit,
-        texts=len(corpus.keys) - gone,
-        kept=len(corpus.keys) - gone - exact - contained - similar - same,
+        texts=texts,
+        kept=texts - exact - contained - similar,
         exact=exact,
         prefix=contained,
         near=similar,
-        semantic=same,
+        semantic=0,
         against=int((decided.sets >= 0).sum()),
         copies=int((keeper != np.arange(len(keeper))).sum()),
         clusters=int((np.bincount(decided.clusters) > 1).sum()),
         candidates=len(shared.rows),
         verified=found.verified,
-        limited=int(((found.limited | elsewhere.limited) & (decided.kinds == KEPT)).sum()) + said.limited,
+        limited=int((limited & (decided.kinds == KEPT)).sum()),
         restored=int(stays.sum()),
+    )
+    return Compared(result, decided, rank, out, limited)
+
+
+def _with_meaning(found: Compared, said: Meaning) -> DedupResult:
+    """The result, and what the comparison of meanings has changed."""
+    result, decided = found.result, found.verdicts
+    exact, contained, similar, same = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR, SEMANTIC))
+    return replace(
+        result,
+        kept=result.texts - exact - contained - similar - same,
+        exact=exact,
+        prefix=contained,
+        near=similar,
+        semantic=same,
+        against=int((decided.sets >= 0).sum()),
+        clusters=int((np.bincount(decided.clusters) > 1).sum()),
+        limited=int((found.limited & (decided.kinds == KEPT)).sum()) + said.limited,
         similar=said.similar,
         left_out=said.left_out or {},
     )
-    return result, decided, corpus

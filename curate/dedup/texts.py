@@ -137,9 +137,13 @@ def texts(messages: pa.ListArray, unit: str = "conversation") -> Texts:
 _ROLE_OF = {"prompts": ROLES.index("user"), "responses": ROLES.index("assistant")}
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`map` over threads, one per processor we may use, holding a few items at a time."""
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """`map` over threads, one per processor we may use (or `CURATE_THREADS`), holding a few items at a time."""
+    workers = int(os.environ.get("CURATE_THREADS", "0")) or _processors()
     with ThreadPoolExecutor(workers) as executor:
         pending = deque[Any]()
         for item in items:

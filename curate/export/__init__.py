@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from curate.export.mix import Mixed
     from curate.export.policy import Policy
     from curate.export.tokenise import Encoder
 
@@ -143,6 +144,7 @@ def export(
     validation: float = 0.0,
     pack: bool = False,
     dry_run: bool = False,
+    engine: str = "local",
     quiet: bool = False,
 ) -> ExportResult:
     """Write training data from a workspace into a folder, whole or not at all.
@@ -189,6 +191,7 @@ def export(
         validation: Share of the conversations to hold out, by families, in the folder `validation`.
         pack: Fill rows up to `max_length` with whole rows, the longest first, for formats that say where each ends.
         dry_run: Count and write nothing.
+        engine: Who decides and tokenises the shards, see `curate.engine`.
         quiet: No progress.
 
     Raises:
@@ -232,7 +235,7 @@ def export(
         validation=validation,
         pack=pack,
     )
-    ws, out, talk = Workspace(workspace), Path(out), Talk(quiet=quiet)
+    ws, out, talk = Workspace(workspace, engine=engine), Path(out), Talk(quiet=quiet)
     if not ws.shards("conversations"):
         raise WorkspaceError("the workspace has no conversations", where=ws.path, hint="run `curate ingest` first")
     policy, encoder = settle(ws, plan, talk), plan.encoder
@@ -328,11 +331,14 @@ def _decided(
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
     dropped = []
+
+    def decided(index: int) -> tuple[Mixed, float | None]:
+        mixed = division.divide(mix_shard(ws, index, policy))
+        return encoder.encode(mixed) if encoder else mixed, division.seen
+
     with talk.progress("export", len(shards), "shards") as advance:
-        for index in shards:
-            mixed = division.divide(mix_shard(ws, index, policy))
-            if encoder:
-                mixed = encoder.encode(mixed)
+        for mixed, seen in ws.engine.map(decided, shards):
+            division.see(seen)
             tally.add(mixed)
             preview.add(mixed)
             dropped.append(mixed.conversations.drop_nulls("dropped"))

@@ -62,6 +62,10 @@ class ChatTemplate:
     tokens: Mapping[str, str] = field(default_factory=dict)
     context: int | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which compiles it anew."""
+        return ChatTemplate, (self.name, self.jinja, dict(self.tokens), self.context)
+
     def conditions(self, tokenised: bool) -> bool:
         """Whether the condition gets into a rendering; token ids have it in the system message at least."""
         return tokenised or self.conditioned

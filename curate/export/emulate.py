@@ -48,7 +48,7 @@ class Division:
         self.last_only: bool = getattr(writer, "LAST_ONLY", False)
         self.roles: str | None = getattr(writer, "ROLES", None)
         self.full: bool = getattr(writer, "NO_EMPTY_RESPONSE", False)
-        self._seen: float | None = None
+        self.seen: float | None = None
 
     def divide(self, mixed: Mixed) -> Mixed:
         """One shard.
@@ -83,8 +83,16 @@ class Division:
             rows = rows.with_columns(weight=pl.lit(1.0, pl.Float32))
         return replace(mixed, rows=rows, conversations=conversations)
 
+    def see(self, weight: float | None) -> None:
+        """Compare with what this or another process saw: the one weight of all rows so far; None = nothing.
+
+        Raises:
+            CurateError: It is another one.
+        """
+        self._require_one(pl.Series([weight], dtype=pl.Float32).drop_nulls())
+
     def _require_one(self, weights: pl.Series) -> None:
-        found = set(weights.unique().to_list()) | ({self._seen} if self._seen is not None else set())
+        found = set(weights.unique().to_list()) | ({self.seen} if self.seen is not None else set())
         if len(found) > 1:
             low, high = min(found), max(found)
             raise CurateError(
@@ -92,7 +100,7 @@ class Division:
                 hint="--emulate-weights resample draws rows as often as they weigh; --emulate-weights drop keeps "
                 "those that weigh at least half of the heaviest",
             )
-        self._seen = next(iter(found), None)
+        self.seen = next(iter(found), None)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from curate import __version__
 from curate.errors import CurateError
+from curate.files import flush, make_folder
 from curate.schema import TABLES
-from curate.workspace import flush, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -78,9 +78,14 @@ class Encoder:
         self.framing = framing
         self.template = template
         self.limit = limit
+        self._tokenizer = tokenizer
         self.max_length = limit.max_length or 0
         self.fingerprint = tokenizer.fingerprint
         self.specials = tokenizer.specials()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process."""
+        return build, (self._tokenizer, self.template, self.limit)
 
     def count(self, texts: list[str]) -> list[int]:
         """Ids of each text and the end of its turn, however long a row may get."""

@@ -77,6 +77,10 @@ class HuggingFace:
         self._live, self._text = (backend(raw.decode("utf-8")) for _ in range(2))
         self._text.encode_special_tokens = True
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the file, since a copy of the package's object forgets which tokens are text."""
+        return HuggingFace, (self.file,)
+
     def bos(self) -> list[int]:
         """As `Tokenizer.bos`."""
         return list(self._live.encode("").ids)
@@ -136,6 +140,10 @@ class SentencePiece:
         self._special |= {self._model.id_to_piece(number): number for number in controls}
         longest = sorted(self._special, key=len, reverse=True)
         self._split = re.compile(f"({'|'.join(map(re.escape, longest)) or '(?!)'})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As of `HuggingFace`."""
+        return SentencePiece, (self.file,)
 
     def bos(self) -> list[int]:
         """As `Tokenizer.bos`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError, did_you_mean
+from curate.ingest import many as many_files
 from curate.ingest.plan import plan
 from curate.ingest.run import Run
 from curate.workspace import Workspace
@@ -66,6 +67,7 @@ def ingest(
     branches: str = "current",
     fragments: str = "join",
     limit: int | None = None,
+    engine: str = "local",
     quiet: bool = False,
 ) -> IngestResult:
     """Read dumps into a workspace; called again, it adds the files that are not there yet.
@@ -82,6 +84,7 @@ def ingest(
         branches: Of a conversation that branches, the `current` one or `all`, each as a conversation of its own.
         fragments: `join` conversations that a dump has in pieces (`X_0`, `X_5`, …), or `keep` the pieces.
         limit: Read no more than this many records.
+        engine: Who reads, see `curate.engine`; one file, a pipe, or so many records are read here in any case.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -101,7 +104,7 @@ def ingest(
     }
     _check(options)
     talk = Talk(quiet=quiet)
-    ws = Workspace(workspace, create=True)
+    ws = Workspace(workspace, create=True, engine=engine)
     runs = _runs(ws)
     earlier = [{**file, "options": run["options"]} for run in runs for file in run["files"]]
     found = plan([str(path) for path in paths], options, earlier)
@@ -124,7 +127,10 @@ def ingest(
         if _runs(ws) != runs:  # stdin may keep us looking for a long time
             what = "another ingest has added to this workspace meanwhile"
             raise WorkspaceError(what, where=ws.path, hint="run the same command again")
-        entry = Run(ws, found, runs, options, talk).run()
+        if ws.engine.name != "local" and many_files.suits(found, options):
+            entry = many_files.ingest(ws, found, runs, options, talk)
+        else:
+            entry = Run(ws, found, runs, options, talk).run()
     for name in ("records", "conversations", "split", "joined", "fragments", "edits", "rejects", "truncated"):
         setattr(result, name, entry[name])
     for line in result.truncated:

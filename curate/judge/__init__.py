@@ -47,6 +47,7 @@ def score(
     retry: bool = False,
     wait: bool = False,
     confirm: Callable[[Estimate], bool] | None = None,
+    engine: str = "local",
     quiet: bool = False,
 ) -> ScoreResult:
     """Judge every response of the kept conversations; judgements that are stored are never bought twice.
@@ -75,6 +76,8 @@ def score(
         retry: Ask again for what was set aside, refused or could not be read, each in a call of its own.
         wait: Wait for a batch to end instead of coming back for it.
         confirm: Asked with the estimate before money is spent without `max_cost`.
+        engine: Who makes the shards of the local judge, see `curate.engine`. What another judge answers is asked for
+            and stored by this process, whatever the engine: one store, so that nothing is bought twice.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -111,7 +114,7 @@ def score(
         confirm=confirm,
     )
     check(request)
-    ws, talk = Workspace(workspace), Talk(quiet=quiet)
+    ws, talk = Workspace(workspace, engine=engine), Talk(quiet=quiet)
     with ws.lock():
         if judge == "local":
             from curate.judge import local

@@ -106,7 +106,8 @@ def write(found: Scores) -> tuple[dict[str, int], dict[str, int]]:
         return scores(conversations, kept, pl.DataFrame(rows, schema=VERDICT), found.judge, found.rubric)
 
     options = [found.judge, parse.VERSION, fingerprint(seen), calibrated.fingerprint if calibrated else None]
-    ws.map("scores", table, inputs=inputs(ws), options=options)
+    # The store is a file that this process has open.
+    ws.map("scores", table, inputs=inputs(ws), options=options, here=True)
     return count(ws)
 
 

@@ -76,6 +76,7 @@ def label(
     semantic: bool = False,
     embedder: str | None = None,
     explain: bool = False,
+    engine: str = "local",
     quiet: bool = False,
 ) -> LabelResult:
     """Give every response its class.
@@ -96,6 +97,7 @@ def label(
         semantic: For the tasks that no rule knows, ask a classifier; needs the extra `semantic`.
         embedder: Model of that classifier; without one, the one that the extra brings.
         explain: Fill in `explanation`.
+        engine: Who makes the shards, see `curate.engine`.
         quiet: Say nothing but warnings.
 
     Raises:
@@ -115,7 +117,7 @@ def label(
         sources=dict(sources or {}),
         assume=assume,
     )
-    ws = Workspace(workspace)
+    ws = Workspace(workspace, engine=engine)
     stated.check(ws, policy.sources)
     classes.check(classes.given(policy.side, policy.sources, assume), rule_set, reward.read_weights(weights))
     talk = Talk(quiet=quiet)

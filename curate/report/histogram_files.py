@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.console import plain
 from curate.errors import CurateError, MissingExtraError
-from curate.workspace import atomic
+from curate.files import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def write_figure(histogram: Histogram, path: Path, kind: str) -> None:
         raise MissingExtraError("matplotlib", "plot") from None
 
     # Names are text, never mathematics; glyphs are paths, so the file needs no font and has none of their text.
-    style = {"text.parse_math": False, "svg.fonttype": "path", "svg.hashsalt": "curate", "font.size": 9}
+    style: Any = {"text.parse_math": False, "svg.fonttype": "path", "svg.hashsalt": "curate", "font.size": 9}
     with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(max(5.0, min(12.0, 0.5 * len(histogram.bins) + 3.5)), 3.2), layout="constrained")

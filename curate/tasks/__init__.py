@@ -188,7 +188,8 @@ def assign(
             return decided.to_arrow().cast(TABLES["tasks"].arrow)
 
         options = {"version": VERSION, "rules": rule_set.fingerprint, "semantic": likeness}
-        workspace.map("tasks", shard, inputs=["conversations"], options=options)
+        # The classifier's vectors are kept in a file that one process writes.
+        workspace.map("tasks", shard, inputs=["conversations"], options=options, here=semantic)
     counts = workspace.scan("tasks").group_by("task").len().collect().sort("len", "task", descending=[True, False])
     return dict(counts.iter_rows())
 
