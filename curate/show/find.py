@@ -111,8 +111,10 @@ def _named(ws: Workspace, condition: pl.Expr) -> pl.DataFrame:
 
 def _ambiguous(ws: Workspace, name: str, rows: pl.DataFrame) -> CurateError:
     lines = [f"{rows.height:,} conversations are called `{name[:100]}`:"]
-    for row in rows.head(MOST_LISTED).iter_rows(named=True):
-        lines.append(f"  {row['key']:>8}  {row['content_hash'][:12]}  {row['source_file'][-60:]}, row {row['source_row']:,}")
+    lines += [
+        f"  {row['key']:>8}  {row['content_hash'][:12]}  {row['source_file'][-60:]}, row {row['source_row']:,}"
+        for row in rows.head(MOST_LISTED).iter_rows(named=True)
+    ]
     lines += [f"  and {rows.height - MOST_LISTED:,} more"] if rows.height > MOST_LISTED else []
     return CurateError("\n".join(lines), where=ws.path, hint=f"name one by its key: curate show {rows['key'][0]}")
 

@@ -67,7 +67,8 @@ def _place(ws: Workspace, shard: int, file: str, row: int) -> Bytes:
         return Bytes(None, None, "the file is packed")
     mode = sniff(head, file)
     if mode in ("parquet", "csv", "tsv", "page"):
-        return Bytes(None, None, "a page has no records" if mode == "page" else "a row of a table has no place of its own")
+        why = "a page has no records" if mode == "page" else "a row of a table has no place of its own"
+        return Bytes(None, None, why)
     begin = _begin(ws, run, shard, number)
     if begin is None:
         return Bytes(None, None, "the records were read in another order than they stand in")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def label(rows: list[dict[str, Any]] | None, turn: int) -> Label | None:
     """The label among the rows of a conversation; None = there is none."""
     row = _of(rows, turn)
-    return row and Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
+    if row is None:
+        return None
+    return Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
 
 
 def said(rows: list[dict[str, Any]], turn: int) -> tuple[Said, ...]:
@@ -55,10 +57,20 @@ def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[
     if row is None:
         return None
     return Score(
-        **{name: _rounded(row[name]) for name in ("reward", "raw", "percentile", "calibrated", "score", "spread")},
+        reward=_rounded(row["reward"]),
+        raw=_rounded(row["raw"]),
+        percentile=_rounded(row["percentile"]),
+        calibrated=_rounded(row["calibrated"]),
+        score=_rounded(row["score"]),
         aspects={aspect["name"]: _rounded(aspect["score"]) for aspect in row["aspects"]},
         flags=tuple(row["raised"]),
-        **{name: row[name] for name in ("status", "judge", "rubric", "rationale", "samples", "judged_task")},
+        status=row["status"],
+        judge=row["judge"],
+        rubric=row["rubric"],
+        rationale=row["rationale"],
+        spread=_rounded(row["spread"]),
+        samples=row["samples"],
+        judged_task=row["judged_task"],
         opinions=opinions(ws.path / FILE, messages, turn, [row["judge"]], [row["rubric"]]),
     )
 

@@ -46,7 +46,8 @@ def find(
         path = (folder / name).resolve()
         if path.suffix not in (".parquet", ".jsonl") or not path.is_relative_to(folder.resolve()):
             continue
-        rows = _lines(path, name, messages) if path.suffix == ".jsonl" else _parquet(path, name, key, content_hash, messages)
+        is_lines = path.suffix == ".jsonl"
+        rows = _lines(path, name, messages) if is_lines else _parquet(path, name, key, content_hash, messages)
         told &= rows is not None
         found += rows or []
     return found if found or told else None

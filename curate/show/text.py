@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from curate.dedup.explain import Explanation
-    from curate.show.search import Matches
+    from curate.show.matches import Matches
     from curate.show.story import Story
 
 # Lines of a message that are shown where not all are asked for.

@@ -87,8 +87,8 @@ SCORE = Score(
 
 
 def message(turn: int, role: str, text: str, **more: object) -> Message:
-    nothing = dict.fromkeys(("model", "name", "tool_calls", "weight", "label", "score", "repeats")) | {"corrections": ()}
-    return Message(turn=turn, role=role, text=text, **(nothing | more))  # type: ignore[arg-type]
+    nothing = dict.fromkeys(("model", "name", "tool_calls", "weight", "label", "score", "repeats"))
+    return Message(turn=turn, role=role, text=text, **(nothing | {"corrections": ()} | more))  # type: ignore[arg-type]
 
 
 STORY = Story(
