@@ -9,6 +9,7 @@ import polars as pl
 
 from curate import redact
 from curate.errors import CurateError
+from curate.keys import shard_of
 
 if TYPE_CHECKING:
     from curate.workspace import Workspace
@@ -53,23 +54,6 @@ def find(ws: Workspace, name: str | int) -> Found:
     rows = sum(ws.stamp("conversations", index).get("conversations", 0) for index in ws.shards("conversations"))
     hint = f"keys go from 0 to {rows - 1:,}" if rows and text.isdecimal() else _near(ws, text)
     raise CurateError(f"no conversation is called `{text[:100]}`", where=ws.path, hint=hint)
-
-
-def shard_of(ws: Workspace, key: int) -> int | None:
-    """The shard of a key, by the bounds that the files themselves state; None = there is none."""
-    import pyarrow.parquet as pq
-
-    for index in ws.shards("conversations"):
-        ws.require_current("conversations", index)
-        metadata = pq.read_metadata(ws.shard("conversations", index))
-        place = metadata.schema.to_arrow_schema().get_field_index("key")
-        for group in range(metadata.num_row_groups):
-            bounds = metadata.row_group(group).column(place).statistics
-            if bounds is None or not bounds.has_min_max or bounds.min <= key <= bounds.max:
-                keys = ws.scan("conversations", index).filter(pl.col("key") == key).select("key").collect()
-                if keys.height:
-                    return index
-    return None
 
 
 def _find(ws: Workspace, text: str) -> Found | None:

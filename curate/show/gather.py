@@ -148,6 +148,7 @@ def _benchmarks(
 def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[int]) -> Iterator[Message]:
     messages, key = row["messages"], row["key"]
     labels, scores = rows_of(ws, "labels", shard, key), rows_of(ws, "scores", shard, key)
+    repeated = responses.repeated(ws, key)
     said = store.read(ws).filter(pl.col("content_hash") == row["content_hash"]).to_dicts()
     for turn in turns:
         message = messages[turn]
@@ -163,7 +164,7 @@ def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[in
             label=responses.label(labels, turn) if is_response else None,
             corrections=responses.said(said, turn) if is_response else (),
             score=responses.score(ws, scores, messages, turn) if is_response else None,
-            repeats=responses.repeats(ws, key, turn) if is_response else None,
+            repeats=responses.repeats(ws, key, turn) if turn in repeated else None,
         )
 
 
@@ -174,8 +175,9 @@ def _not_yet(ws: Workspace, shard: int, went: Sequence[object]) -> tuple[NotYet,
         for table, stage in STAGES.items()
         if not ws.shard(table, shard).exists()
     ]
-    if not went:
-        # Before curate wrote down where it exports to, it still said that it did.
-        command = "curate export" if "export" not in ws.manifest.get("stages", {}) else "curate show --export FOLDER"
-        lacking.append(NotYet("exported", command))
+    if not went and "export" in ws.manifest.get("stages", {}):
+        # Made before curate wrote down where it exports to.
+        lacking.append(NotYet("told where it was exported to", "curate show --export FOLDER"))
+    elif not went:
+        lacking.append(NotYet("exported", "curate export"))
     return tuple(lacking)

@@ -75,16 +75,20 @@ def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[
     )
 
 
-def repeats(ws: Workspace, key: int, turn: int) -> Explanation | None:
-    """Why a response was removed, or for which it stays; None = neither, or nobody looked."""
+def repeated(ws: Workspace, key: int) -> set[int]:
+    """The responses of a conversation that repeat another's, or that others repeat."""
+    if not ws.shards("repeats"):
+        return set()
+    rows = ws.scan("repeats")
+    own = rows.filter(pl.col("key") == key).select("turn")
+    kept = rows.filter((pl.col("repeats") == key) & pl.col("against").is_null()).select(turn="repeats_turn")
+    return set(pl.concat([own, kept]).collect()["turn"])
+
+
+def repeats(ws: Workspace, key: int, turn: int) -> Explanation:
+    """Which response it goes for, or which ones go for it."""
     from curate.dedup.explain import explain_duplicate
 
-    if not ws.shards("repeats"):
-        return None
-    own = (pl.col("key") == key) & (pl.col("turn") == turn)
-    kept = (pl.col("repeats") == key) & (pl.col("repeats_turn") == turn) & pl.col("against").is_null()
-    if ws.scan("repeats").filter(own | kept).select("key").head(1).collect().is_empty():
-        return None
     return explain_duplicate(ws.path, key, turn, compare=False)
 
 

@@ -87,8 +87,9 @@ def _by_id(
         ]
         if places:
             wanted = [column for column in _BESIDE if column in file.schema_arrow.names]
-            rows = file.read_row_group(group, wanted).take(places).to_pylist()
-            for place, row in zip(places, rows, strict=True):
+            table = file.read_row_group(group, wanted)
+            for place in places:
+                row = table.slice(place, 1).to_pylist()[0]
                 yield _row(name, first + place, ids[place].as_py(), row, messages)
                 if (found := found + 1) == MOST_ROWS:
                     return
