@@ -6,7 +6,9 @@ from curate.dedup.diff import messages as difference
 from curate.dedup.explain import Explanation, Place
 from curate.show.story import (
     BenchmarkHit,
+    Change,
     Decided,
+    Edited,
     Exported,
     ExportedRow,
     Fired,
@@ -112,6 +114,10 @@ STORY = Story(
         rank=1,
     ),
     edits=("copy_code", "html"),
+    edited=(
+        Edited(1, "user", (Change("same", "So:\n"), Change("taken out", f"Copy code {EVIL}"), Change("put in", "x"))),
+        Edited(None, "system", (Change("taken out", "This chat was shared from somewhere."),)),
+    ),
     redacted=(Redacted(0, "email", 2), Redacted(1, "phone", 1)),
     rules=(
         Fired("refusal", (1,), "mask", "It does nothing but decline.", f"opening: I'm sorry {EVIL}"),
