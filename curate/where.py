@@ -29,7 +29,7 @@ def matching(ws: Workspace, where: str, only: int | None = None) -> pl.DataFrame
 
     try:
         return scan(ws.path, only).filter(pl.sql_expr(where)).select("key", "turn").collect()
-    except (pl.exceptions.PolarsError, BaseException) as error:
+    except BaseException as error:
         # Polars panics on some conditions, with an exception that is none.
         if isinstance(error, CurateError) or not (
             isinstance(error, Exception) or type(error).__name__ == "PanicException"

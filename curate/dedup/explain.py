@@ -13,6 +13,7 @@ from curate import redact
 from curate.console import plain
 from curate.dedup import by_hand, diff
 from curate.errors import CurateError, WorkspaceError
+from curate.keys import shard_of
 from curate.schema import TABLES
 from curate.workspace import Workspace
 
@@ -136,21 +137,21 @@ def _unit(ws: Workspace) -> str:
 
 def _find(ws: Workspace, key: int, turn: int | None, unit: str) -> tuple[int, list[dict[str, Any]], Place]:
     """The shard, the messages and the place of a text."""
-    for index in ws.shards("conversations"):
-        keys = ws.read("conversations", index, ["key"])["key"]
-        if len(keys) and keys[0] <= key <= keys[-1]:
-            columns = ["key", "messages", "source_file", "source_row", "source_id"]
-            row = redact.read(ws, index, columns, keys=[key]).row(0, named=True)
-            messages = row["messages"]
-            if turn is not None:
-                if not 0 <= turn < len(messages) or messages[turn]["role"] != "assistant":
-                    raise CurateError(f"message {turn} of conversation {key} is no response", where=ws.path)
-                messages = [messages[turn]]
-            elif unit == "prompts":
-                messages = [message for message in messages if message["role"] == "user"]
-            chars = sum(len(message["content"]) for message in messages)
-            return index, messages, Place(key, turn, row["source_file"], row["source_row"], row["source_id"], chars)
-    raise CurateError(f"there is no conversation {key}", where=ws.path, hint="keys are in the tables of the workspace")
+    index = shard_of(ws, key)
+    if index is None:
+        hint = "keys are in the tables of the workspace"
+        raise CurateError(f"there is no conversation {key}", where=ws.path, hint=hint)
+    columns = ["key", "messages", "source_file", "source_row", "source_id"]
+    row = redact.read(ws, index, columns, keys=[key]).row(0, named=True)
+    messages = row["messages"]
+    if turn is not None:
+        if not 0 <= turn < len(messages) or messages[turn]["role"] != "assistant":
+            raise CurateError(f"message {turn} of conversation {key} is no response", where=ws.path)
+        messages = [messages[turn]]
+    elif unit == "prompts":
+        messages = [message for message in messages if message["role"] == "user"]
+    chars = sum(len(message["content"]) for message in messages)
+    return index, messages, Place(key, turn, row["source_file"], row["source_row"], row["source_id"], chars)
 
 
 def _verdict(ws: Workspace, index: int, key: int, turn: int | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from curate.show.search import Match, Matches, search
+from curate.show.matches import Match, Matches, search
 from curate.show.story import Story
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def _export(
     decision = decide(ws, shard, key, manifest["policy"])
     notes = [decision.note] if decision and decision.note else []
     responses = decision.responses if decision and decision.dropped is None else ()
-    reason = decision.dropped if decision else None
+    told = decision.dropped if decision else None
     try:
         rows = find_rows.find(place, list(manifest["files"]), key, content_hash, messages)
     except CurateError as error:
@@ -100,7 +100,7 @@ def _export(
         state = "cannot tell"
     else:
         state = "cannot tell" if rows is None else "there" if rows else "left out"
-    if rows and rows[0].id is None and reason and (reason == "duplicate" or not stale):
+    if rows and rows[0].id is None and told and (told == "duplicate" or not stale):
         rows, state = [], "left out"
         notes.append("a copy with the same texts is there")
     if rows is None:
@@ -109,10 +109,17 @@ def _export(
         notes.append("the format has no ids: rows are found by their texts")
     if state != "left out":
         # What is there is not left out, whatever the tables say by now.
-        reason = None if state == "there" else reason
-    elif reason is None:
+        told = None if state == "there" else told
+    elif told is None:
         notes.append(NOT_WORKED_OUT)
     format = manifest.get("format")
-    listed = tuple(rows or ())[: find_rows.MOST_ROWS]
-    note = "; ".join(notes) or None
-    return Exported(_shown(place), format if isinstance(format, str) else None, state, reason, stale, listed, responses, note)
+    return Exported(
+        folder=_shown(place),
+        format=format if isinstance(format, str) else None,
+        state=state,
+        reason=told,
+        stale=stale,
+        rows=tuple(rows or ())[: find_rows.MOST_ROWS],
+        responses=responses,
+        note="; ".join(notes) or None,
+    )

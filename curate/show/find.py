@@ -9,6 +9,7 @@ import polars as pl
 
 from curate import redact
 from curate.errors import CurateError
+from curate.keys import shard_of
 
 if TYPE_CHECKING:
     from curate.workspace import Workspace
@@ -55,23 +56,6 @@ def find(ws: Workspace, name: str | int) -> Found:
     raise CurateError(f"no conversation is called `{text[:100]}`", where=ws.path, hint=hint)
 
 
-def shard_of(ws: Workspace, key: int) -> int | None:
-    """The shard of a key, by the bounds that the files themselves state; None = there is none."""
-    import pyarrow.parquet as pq
-
-    for index in ws.shards("conversations"):
-        ws.require_current("conversations", index)
-        metadata = pq.read_metadata(ws.shard("conversations", index))
-        place = metadata.schema.to_arrow_schema().get_field_index("key")
-        for group in range(metadata.num_row_groups):
-            bounds = metadata.row_group(group).column(place).statistics
-            if bounds is None or not bounds.has_min_max or bounds.min <= key <= bounds.max:
-                keys = ws.scan("conversations", index).filter(pl.col("key") == key).select("key").collect()
-                if keys.height:
-                    return index
-    return None
-
-
 def _find(ws: Workspace, text: str) -> Found | None:
     if text.isascii() and text.isdecimal() and int(text) <= MOST_KEY:
         key = int(text)
@@ -111,8 +95,10 @@ def _named(ws: Workspace, condition: pl.Expr) -> pl.DataFrame:
 
 def _ambiguous(ws: Workspace, name: str, rows: pl.DataFrame) -> CurateError:
     lines = [f"{rows.height:,} conversations are called `{name[:100]}`:"]
-    for row in rows.head(MOST_LISTED).iter_rows(named=True):
-        lines.append(f"  {row['key']:>8}  {row['content_hash'][:12]}  {row['source_file'][-60:]}, row {row['source_row']:,}")
+    lines += [
+        f"  {row['key']:>8}  {row['content_hash'][:12]}  {row['source_file'][-60:]}, row {row['source_row']:,}"
+        for row in rows.head(MOST_LISTED).iter_rows(named=True)
+    ]
     lines += [f"  and {rows.height - MOST_LISTED:,} more"] if rows.height > MOST_LISTED else []
     return CurateError("\n".join(lines), where=ws.path, hint=f"name one by its key: curate show {rows['key'][0]}")
 

@@ -10,8 +10,8 @@ import polars as pl
 from curate import redact
 from curate.corrections import store
 from curate.errors import CurateError
-from curate.show import exports, fired, origin, responses
-from curate.show.story import BenchmarkHit, Message, NotYet, Origin, Redacted, Story
+from curate.show import edits, exports, fired, origin, responses
+from curate.show.story import BenchmarkHit, Edited, Message, NotYet, Origin, Redacted, Story
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +32,8 @@ def gather(ws: Workspace, found: Found, more_exports: Sequence[str]) -> Story:
     (row,) = redact.read(ws, shard, keys=[key]).to_dicts()
     messages: list[dict[str, Any]] = row["messages"]
     _check_turn(ws, key, turn, messages)
+    lies = origin.place(ws, shard, row["source_file"], row["source_row"])
+    redacting = "flags" in redact.inputs(ws)
     flags = rows_of(ws, "flags", shard, key)
     tasks = rows_of(ws, "tasks", shard, key)
     duplicate = _duplicate(ws, shard, key)
@@ -41,9 +43,10 @@ def gather(ws: Workspace, found: Found, more_exports: Sequence[str]) -> Story:
         key=key,
         turn=turn,
         content_hash=row["content_hash"],
-        origin=_origin(ws, shard, row),
+        origin=_origin(row, lies),
         edits=tuple(row["edits"]),
-        redacted=_redacted(flags, bool(redact.inputs(ws)[1:])),
+        edited=_edited(lies, messages) if not redacting else None,
+        redacted=_redacted(flags) if redacting else (),
         rules=fired.fired(ws, row, flags) if flags is not None else None,
         rules_unknown=tuple(flags[0]["unknown"]) if flags else (),
         task=tasks[0]["task"] if tasks else None,
@@ -83,8 +86,7 @@ def _about(messages: Sequence[dict[str, Any]], turn: int) -> list[int]:
     return [*asked[-1:], turn]
 
 
-def _origin(ws: Workspace, shard: int, row: dict[str, Any]) -> Origin:
-    found = origin.place(ws, shard, row["source_file"], row["source_row"])
+def _origin(row: dict[str, Any], found: origin.Found) -> Origin:
     return Origin(
         source=row["source"],
         file=row["source_file"],
@@ -103,8 +105,12 @@ def _origin(ws: Workspace, shard: int, row: dict[str, Any]) -> Origin:
     )
 
 
-def _redacted(flags: list[dict[str, Any]] | None, redacting: bool) -> tuple[Redacted, ...]:
-    spans = flags[0]["redact"] or () if flags and redacting else ()
+def _edited(lies: origin.Found, messages: Sequence[dict[str, Any]]) -> tuple[Edited, ...] | None:
+    return edits.edited(lies.file, lies.record, messages) if lies.file and lies.record else None
+
+
+def _redacted(flags: list[dict[str, Any]] | None) -> tuple[Redacted, ...]:
+    spans = flags[0]["redact"] or () if flags else ()
     counts = Counter((span["turn"], span["kind"]) for span in spans)
     return tuple(Redacted(turn, kind, count) for (turn, kind), count in sorted(counts.items()))
 
@@ -148,6 +154,7 @@ def _benchmarks(
 def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[int]) -> Iterator[Message]:
     messages, key = row["messages"], row["key"]
     labels, scores = rows_of(ws, "labels", shard, key), rows_of(ws, "scores", shard, key)
+    repeated = responses.repeated(ws, key)
     said = store.read(ws).filter(pl.col("content_hash") == row["content_hash"]).to_dicts()
     for turn in turns:
         message = messages[turn]
@@ -163,7 +170,7 @@ def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[in
             label=responses.label(labels, turn) if is_response else None,
             corrections=responses.said(said, turn) if is_response else (),
             score=responses.score(ws, scores, messages, turn) if is_response else None,
-            repeats=responses.repeats(ws, key, turn) if is_response else None,
+            repeats=responses.repeats(ws, key, turn) if turn in repeated else None,
         )
 
 
@@ -174,8 +181,9 @@ def _not_yet(ws: Workspace, shard: int, went: Sequence[object]) -> tuple[NotYet,
         for table, stage in STAGES.items()
         if not ws.shard(table, shard).exists()
     ]
-    if not went:
-        # Before curate wrote down where it exports to, it still said that it did.
-        command = "curate export" if "export" not in ws.manifest.get("stages", {}) else "curate show --export FOLDER"
-        lacking.append(NotYet("exported", command))
+    if not went and "export" in ws.manifest.get("stages", {}):
+        # Made before curate wrote down where it exports to.
+        lacking.append(NotYet("told where it was exported to", "curate show --export FOLDER"))
+    elif not went:
+        lacking.append(NotYet("exported", "curate export"))
     return tuple(lacking)

@@ -81,14 +81,14 @@ def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: s
         backend=who.api,
         rubric=rubric.title,
         status=joint.status,
-        reward=joint.reward,
-        score=joint.score,
-        levels=dict(joint.levels),
+        reward=_rounded(joint.reward),
+        score=_rounded(joint.score),
+        levels={name: round(level, 6) for name, level in joint.levels.items()},
         flags=joint.flags,
         rationale=joint.text,
-        answers=tuple(one.reward for one in each if one.reward is not None),
+        answers=tuple(round(one.reward, 6) for one in each if one.reward is not None),
         partial=any(places[i].partial for i in own),
-        without_steering=alone.reward if alone else None,
+        without_steering=_rounded(alone.reward) if alone else None,
         calls=tuple(dict.fromkeys(places[i].call for i in own)),
     )
 
@@ -101,6 +101,11 @@ def _verdict(
     judgements: Mapping[str, Judgement],
 ) -> verdict.Verdict:
     return verdict.of_item(Item(0, 0, None, rubric, ids, bare, None), places, judgements, {})
+
+
+def _rounded(value: float | None) -> float | None:
+    """Without the noise of a mean of floats."""
+    return None if value is None else round(value, 6)
 
 
 def _whos(path: Path, judges: Iterable[str]) -> list[Who]:

@@ -21,7 +21,7 @@ NAME_STYLE, HEAD_STYLE, QUIET, BAD, GOOD = "cyan", "bold", "dim", "yellow", "gre
 
 def one_line(text: str) -> str:
     """Text from data, made inert, with its line breaks as blanks."""
-    return plain(text.replace("\r\n", " ").replace("\n", " "))
+    return plain(text.replace("\r\n", " ").replace("\n", " ").replace("\t", " "))
 
 
 class Layout:

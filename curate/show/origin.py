@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from curate.errors import CurateError
 
 if TYPE_CHECKING:
+    from curate.ingest.inputs import Input
+    from curate.ingest.window import Record
     from curate.workspace import Workspace
 
 HEAD = 1 << 20
@@ -19,16 +21,18 @@ HEAD = 1 << 20
 MOST_BYTES = 128 << 20
 
 
-class Bytes(NamedTuple):
-    """The place of a record: its first byte and its length, or why they are not known."""
+class Found(NamedTuple):
+    """A record in its file: its first byte and its length, or why they are not known; and the record itself."""
 
     begin: int | None
     length: int | None
     why_not: str | None
+    file: Input | None = None
+    record: Record | None = None
 
 
-def place(ws: Workspace, shard: int, file: str, row: int) -> Bytes:
-    """The bytes of a record.
+def place(ws: Workspace, shard: int, file: str, row: int) -> Found:
+    """A record where it lies.
 
     Args:
         ws: The workspace.
@@ -39,45 +43,46 @@ def place(ws: Workspace, shard: int, file: str, row: int) -> Bytes:
     try:
         return _place(ws, shard, file, row)
     except CurateError as error:
-        return Bytes(None, None, error.what)
+        return Found(None, None, error.what)
     except OSError as error:
-        return Bytes(None, None, error.strerror or "the file cannot be read")
+        return Found(None, None, error.strerror or "the file cannot be read")
 
 
-def _place(ws: Workspace, shard: int, file: str, row: int) -> Bytes:
+def _place(ws: Workspace, shard: int, file: str, row: int) -> Found:
     from curate.ingest.inputs import Input
     from curate.ingest.sources import STDIN, expand, unpacker_for
-    from curate.ingest.stream import Position, sniff
+    from curate.ingest.stream import Position, Record, sniff
 
     known = _known(ws, shard, file)
     if known is None:
-        return Bytes(None, None, "the manifest does not know the file")
+        return Found(None, None, "the manifest does not know the file")
     run, number = known
     entry = run["files"][number]
     if file == STDIN:
-        return Bytes(None, None, "it came through a pipe")
+        return Found(None, None, "it came through a pipe")
     if not Path(file).is_file():
-        return Bytes(None, None, "the file is not here any more, or lies in an archive")
+        return Found(None, None, "the file is not here any more, or lies in an archive")
     (source,) = expand([file])
     if source.identity != entry["identity"]:
-        return Bytes(None, None, "the file has changed since it was ingested")
+        return Found(None, None, "the file has changed since it was ingested")
     with Path(file).open("rb") as stream:
         head = stream.read(HEAD)
     if unpacker_for(head[:4]) is not None:
-        return Bytes(None, None, "the file is packed")
+        return Found(None, None, "the file is packed")
     mode = sniff(head, file)
     if mode in ("parquet", "csv", "tsv", "page"):
-        return Bytes(None, None, "a page has no records" if mode == "page" else "a row of a table has no place of its own")
+        why = "a page has no records" if mode == "page" else "a row of a table has no place of its own"
+        return Found(None, None, why)
     begin = _begin(ws, run, shard, number)
     if begin is None:
-        return Bytes(None, None, "the records were read in another order than they stand in")
+        return Found(None, None, "the records were read in another order than they stand in")
     looked = Input(source, mode, entry["format"], run["options"])
     for record in looked.records(Position(*begin, mode)):
-        if record.row == row:
-            return Bytes(record.offset, record.end - record.offset, None)
+        if record.row == row and isinstance(record, Record):
+            return Found(record.offset, record.end - record.offset, None, looked, record)
         if record.row > row or record.end - begin[0] > MOST_BYTES:
             break
-    return Bytes(None, None, "the record was not found there again")
+    return Found(None, None, "the record was not found there again")
 
 
 def _known(ws: Workspace, shard: int, file: str) -> tuple[dict[str, Any], int] | None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def label(rows: list[dict[str, Any]] | None, turn: int) -> Label | None:
     """The label among the rows of a conversation; None = there is none."""
     row = _of(rows, turn)
-    return row and Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
+    if row is None:
+        return None
+    return Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
 
 
 def said(rows: list[dict[str, Any]], turn: int) -> tuple[Said, ...]:
@@ -55,24 +57,38 @@ def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[
     if row is None:
         return None
     return Score(
-        **{name: _rounded(row[name]) for name in ("reward", "raw", "percentile", "calibrated", "score", "spread")},
+        reward=_rounded(row["reward"]),
+        raw=_rounded(row["raw"]),
+        percentile=_rounded(row["percentile"]),
+        calibrated=_rounded(row["calibrated"]),
+        score=_rounded(row["score"]),
         aspects={aspect["name"]: _rounded(aspect["score"]) for aspect in row["aspects"]},
         flags=tuple(row["raised"]),
-        **{name: row[name] for name in ("status", "judge", "rubric", "rationale", "samples", "judged_task")},
+        status=row["status"],
+        judge=row["judge"],
+        rubric=row["rubric"],
+        rationale=row["rationale"],
+        spread=_rounded(row["spread"]),
+        samples=row["samples"],
+        judged_task=row["judged_task"],
         opinions=opinions(ws.path / FILE, messages, turn, [row["judge"]], [row["rubric"]]),
     )
 
 
-def repeats(ws: Workspace, key: int, turn: int) -> Explanation | None:
-    """Why a response was removed, or for which it stays; None = neither, or nobody looked."""
+def repeated(ws: Workspace, key: int) -> set[int]:
+    """The responses of a conversation that repeat another's, or that others repeat."""
+    if not ws.shards("repeats"):
+        return set()
+    rows = ws.scan("repeats")
+    own = rows.filter(pl.col("key") == key).select("turn")
+    kept = rows.filter((pl.col("repeats") == key) & pl.col("against").is_null()).select(turn="repeats_turn")
+    return set(pl.concat([own, kept]).collect()["turn"])
+
+
+def repeats(ws: Workspace, key: int, turn: int) -> Explanation:
+    """Which response it goes for, or which ones go for it."""
     from curate.dedup.explain import explain_duplicate
 
-    if not ws.shards("repeats"):
-        return None
-    own = (pl.col("key") == key) & (pl.col("turn") == turn)
-    kept = (pl.col("repeats") == key) & (pl.col("repeats_turn") == turn) & pl.col("against").is_null()
-    if ws.scan("repeats").filter(own | kept).select("key").head(1).collect().is_empty():
-        return None
     return explain_duplicate(ws.path, key, turn, compare=False)
 
 

@@ -46,7 +46,8 @@ def find(
         path = (folder / name).resolve()
         if path.suffix not in (".parquet", ".jsonl") or not path.is_relative_to(folder.resolve()):
             continue
-        rows = _lines(path, name, messages) if path.suffix == ".jsonl" else _parquet(path, name, key, content_hash, messages)
+        is_lines = path.suffix == ".jsonl"
+        rows = _lines(path, name, messages) if is_lines else _parquet(path, name, key, content_hash, messages)
         told &= rows is not None
         found += rows or []
     return found if found or told else None
@@ -86,8 +87,9 @@ def _by_id(
         ]
         if places:
             wanted = [column for column in _BESIDE if column in file.schema_arrow.names]
-            rows = file.read_row_group(group, wanted).take(places).to_pylist()
-            for place, row in zip(places, rows, strict=True):
+            table = file.read_row_group(group, wanted)
+            for place in places:
+                row = table.slice(place, 1).to_pylist()[0]
                 yield _row(name, first + place, ids[place].as_py(), row, messages)
                 if (found := found + 1) == MOST_ROWS:
                     return

@@ -47,6 +47,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A stretch of a text: `where` is same, taken out or put in."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A message whose text ingest changed; `turn` None = it was taken out whole."""
+
+    turn: int | None
+    role: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
 class Redacted:
     """Personal data or secrets of one kind that stand in a message as their placeholder."""
 
@@ -283,7 +300,9 @@ class Story:
         turn: The response that was asked about; None = all of it.
         content_hash: 32 hex digits over its messages.
         origin: Where it came from.
-        edits: What ingest normalised.
+        edits: What ingest normalised, by name.
+        edited: What it took out of texts, word by word; None = the record cannot be read again, or holds what
+            `--redact` found.
         redacted: What `curate clean --redact` found.
         rules: Cleaning rules that fired; None = `curate clean` did not run.
         rules_unknown: Those that cannot tell.
@@ -303,6 +322,7 @@ class Story:
     content_hash: str
     origin: Origin
     edits: tuple[str, ...]
+    edited: tuple[Edited, ...] | None
     redacted: tuple[Redacted, ...]
     rules: tuple[Fired, ...] | None
     rules_unknown: tuple[str, ...]

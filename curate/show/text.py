@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from curate.dedup import diff
     from curate.dedup.explain import Explanation
-    from curate.show.search import Matches
-    from curate.show.story import Story
+    from curate.show.matches import Matches
+    from curate.show.story import Edited, Story
 
 # Lines of a message that are shown where not all are asked for.
 MOST_LINES = 12
@@ -105,11 +106,25 @@ def _origin(story: Story, layout: Layout) -> Iterator[Text]:
 
 
 def _edits(story: Story, layout: Layout) -> Iterator[Text]:
+    from curate.dedup import diff
+
     yield from layout.head("What was edited")
     yield from layout.fact("by ingest", ", ".join(story.edits) or "nothing")
+    if story.edited:
+        yield from layout.line("[-taken out-] {+put in+}", QUIET, 4)
+        for line in diff.render([_difference(one) for one in story.edited]):
+            yield from layout.line(line, "", 4)
     if story.redacted:
         parts = [f"{one.count} {one.kind} in message {one.turn}" for one in story.redacted]
         yield from layout.fact("redacted", ", ".join(parts))
+
+
+def _difference(one: Edited) -> diff.MessageDiff:
+    from curate.dedup import diff
+
+    where = {"same": diff.SAME, "taken out": diff.KEPT_ONLY, "put in": diff.REMOVED_ONLY}
+    name = f"{one.role} message" if one.turn is None else f"message {one.turn}"
+    return diff.MessageDiff(name, tuple(diff.Piece(where[change.where], change.text) for change in one.changes))
 
 
 def _rules(story: Story, layout: Layout) -> Iterator[Text]:

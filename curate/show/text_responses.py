@@ -106,5 +106,6 @@ def _reasons(
         yield from layout.fact("", ", ".join(parts))
     if flags:
         yield from layout.fact("", f"flags: {', '.join(flags)}", BAD)
-    if text:
+    # The local judge's reasons are the names of what it found.
+    if text and text != ", ".join(levels):
         yield from layout.fact("", text, QUIET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ HOSTILE = (
     "\u202egnp.exe\u202c \u2066isolate\u2069 \u200erlm\u200f \u061c",
     "nul \x00 bell \x07 back\x08space \r return \x0b\x0c \x7f \x9b31m \x9d0;t\x9c \u2028 \u2029 \x85",
 )
+OTHER = "gpt-3.5-turbo"
 LONG = "Rivers carve valleys over ages. " * 6
 TALK = (
     "Tell me of the river that runs through the old town.",
@@ -58,16 +59,18 @@ def dumped() -> list[dict[str, Any]]:
         record(*TALK, id="river_a", model="gpt-4"),
         record(*edited, id="river_b", model="gpt-4"),
         record(*TALK, id="river_c", model="gpt-4"),
-        record("Reach me at mara.voss@brightmail.org please.", "I will not write it down here.", id="mail", model="gpt-3.5-turbo"),
-        *(record(f"{text} ask", f"{text} answer {number}, with a few words more.", id=f"evil {text}", model=f"gpt-4 {text}")
-          for number, text in enumerate(HOSTILE)),
-        record("What is the capital of France?", "I'm sorry, but I cannot help with that.", id="twin", model="gpt-3.5-turbo"),
+        record("Reach me at mara.voss@brightmail.org please.", "I will not write that down.", model=OTHER, id="mail"),
+        *(
+            record(f"{text} ask", f"{text} answer {number}, and more.", id=f"evil {text}", model=f"gpt-4 {text}")
+            for number, text in enumerate(HOSTILE)
+        ),
+        record("What is the capital of France?", "I'm sorry, but I cannot help with that.", id="twin", model=OTHER),
         record("What is the capital of Peru?", "Lima is the capital of Peru.", id="twin"),
     ]
 
 
 @pytest.fixture(scope="session")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     """Ingested, cleaned, labelled, compared, judged by two and a stronger one, corrected, exported three times."""
     from fake_server import GOOD, JSON, Answer, Body, completion, serve
 
@@ -91,8 +94,16 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
 
     with serve(script) as server:
         curate.score(
-            ws, judge="harsh", panel=["mild"], escalate="strong", base_url=server.base_url, rubric="general",
-            repeats=2, price=(0, 0), max_cost=1, quiet=True,
+            ws,
+            judge="harsh",
+            panel=["mild"],
+            escalate="strong",
+            base_url=server.base_url,
+            rubric="general",
+            repeats=2,
+            price=(0, 0),
+            max_cost=1,
+            quiet=True,
         )
     curate.correct(ws, [(1, 1)], class_="gpt-3.5", by="Ann", why="she knows")
     curate.correct(ws, [(1, 1)], class_="human", score=0.25, by=f"Bo {HOSTILE[0]}", why=HOSTILE[1])
@@ -102,7 +113,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     for file in sorted((home / "gone").rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
     (home / "gone").rmdir()
-    yield Lived(home, ws, records)
+    return Lived(home, ws, records)
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from curate.dedup.diff import messages as difference
 from curate.dedup.explain import Explanation, Place
 from curate.show.story import (
     BenchmarkHit,
+    Change,
     Decided,
+    Edited,
     Exported,
     ExportedRow,
     Fired,
@@ -87,8 +89,8 @@ SCORE = Score(
 
 
 def message(turn: int, role: str, text: str, **more: object) -> Message:
-    nothing = dict.fromkeys(("model", "name", "tool_calls", "weight", "label", "score", "repeats")) | {"corrections": ()}
-    return Message(turn=turn, role=role, text=text, **(nothing | more))  # type: ignore[arg-type]
+    nothing = dict.fromkeys(("model", "name", "tool_calls", "weight", "label", "score", "repeats"))
+    return Message(turn=turn, role=role, text=text, **(nothing | {"corrections": ()} | more))  # type: ignore[arg-type]
 
 
 STORY = Story(
@@ -112,6 +114,10 @@ STORY = Story(
         rank=1,
     ),
     edits=("copy_code", "html"),
+    edited=(
+        Edited(1, "user", (Change("same", "So:\n"), Change("taken out", f"Copy code {EVIL}"), Change("put in", "x"))),
+        Edited(None, "system", (Change("taken out", "This chat was shared from somewhere."),)),
+    ),
     redacted=(Redacted(0, "email", 2), Redacted(1, "phone", 1)),
     rules=(
         Fired("refusal", (1,), "mask", "It does nothing but decline.", f"opening: I'm sorry {EVIL}"),

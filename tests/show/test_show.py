@@ -105,7 +105,8 @@ def test_the_row_of_an_export_is_the_row_that_is_there(lived: Any) -> None:
         ]
         (line,) = lines.rows
         text = (lived.home / "lines" / line.file).read_bytes().split(b"\n")[line.row]
-        assert [item["content"] for item in json.loads(text)["items"]] == [one.text for one in curate.show(lived.ws, key).messages]
+        texts = [message.text for message in curate.show(lived.ws, key).messages]
+        assert [item["content"] for item in json.loads(text)["items"]] == texts
         assert (gone.state, gone.rows) == ("gone", ())
         assert "not there any more" in (gone.note or "")
 

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from curate import output
-from curate.show.search import Match, Matches
+from curate.show.matches import Match, Matches
 from curate.show.story import NotYet
 from curate.show.text import render, render_matches
 
@@ -62,7 +62,8 @@ def test_without_colour_there_is_no_escape_sequence_at_all(
 
 def test_with_colour_only_our_own_sequences_are_sent_and_the_text_is_the_same() -> None:
     screen = io.StringIO()
-    console = Console(file=screen, width=80, force_terminal=True, color_system="standard", highlight=False, markup=False)
+    plain = {"highlight": False, "markup": False, "emoji": False}
+    console = Console(file=screen, width=80, force_terminal=True, color_system="standard", **plain)  # type: ignore[arg-type]
     for line in render(STORY, 80):
         console.print(line, soft_wrap=True)
     coloured = screen.getvalue()

@@ -10,6 +10,8 @@ from curate.errors import CurateError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from curate.workspace import Workspace
+
 # Characters of each text that are kept.
 BEGINNING = 300
 
@@ -73,11 +75,11 @@ def search(workspace: str | Path, where: str, *, limit: int = 10) -> Matches:
         WorkspaceError: Not a workspace, or a table that was made from other conversations.
     """
     from curate.where import matching
-    from curate.workspace import Workspace
+    from curate.workspace import Workspace as Opened
 
     if limit < 1:
         raise CurateError(f"`limit` is {limit}; it must be 1 or more")
-    ws = Workspace(workspace)
+    ws = Opened(workspace)
     found: list[Match] = []
     responses = conversations = 0
     for shard in ws.shards("conversations"):
@@ -119,8 +121,14 @@ _TABLES = (
 def _match(row: dict[str, Any]) -> Match:
     reward = row.get("reward")
     return Match(
-        **{name: row.get(name) for name in ("key", "turn", "source", "status", "removed_by", "prompt", "response")},
+        key=row["key"],
+        turn=row["turn"],
+        source=row["source"],
         class_=row.get("class"),
+        status=row.get("status"),
+        removed_by=row.get("removed_by"),
+        prompt=row["prompt"],
+        response=row["response"],
         reward=None if reward is None else round(reward, 6),
         flags=tuple(row.get("rules") or ()),
     )
