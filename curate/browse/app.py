@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import set_cell_size
 from rich.text import Text
@@ -54,8 +54,9 @@ class Browser(App[None]):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(keys, action, show=False) for keys, action, _ in KEYS] + [
-        Binding("ctrl+c", "quit", show=False, priority=True)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(keys, action, show=False) for keys, action, _ in KEYS),
+        Binding("ctrl+c", "quit", show=False, priority=True),
     ]
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
