@@ -76,7 +76,7 @@ class Browser(App[None]):
     def __init__(
         self, ws: Workspace, session: Session, where: str | None, sort: str, seed: int, limit: int | None
     ) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__()
         self._ws, self._session = ws, session
         self._where = where
         self._listing, self._opening = Listing(self, ws, session, sort, seed, limit), Opening(self, ws)
@@ -97,7 +97,7 @@ class Browser(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.theme = "ansi-dark"
+        self.theme = "ansi-dark"  # the colours of the terminal itself, light ones too; under NO_COLOR none
         self._missing = missing(self._ws)
         self._table.labelled = self._ws.has("labels")
         self._table.focus()
