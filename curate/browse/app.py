@@ -62,7 +62,15 @@ class Browser(App[None]):
     Screen { background: ansi_default; color: ansi_default; }
     #body { layout: vertical; height: 1fr; }
     Table { height: 40%; min-height: 4; }
-    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; padding: 0; }
+    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    Reader, VerticalScroll {
+        scrollbar-background: ansi_default;
+        scrollbar-background-hover: ansi_default;
+        scrollbar-background-active: ansi_default;
+        scrollbar-color: ansi_bright_black;
+        scrollbar-color-hover: ansi_blue;
+        scrollbar-color-active: ansi_blue;
+    }
     #status { height: 1; text-style: reverse; }
     #message { height: auto; max-height: 4; display: none; }
     #foot { height: 1; text-style: dim; }
@@ -76,7 +84,7 @@ class Browser(App[None]):
     def __init__(
         self, ws: Workspace, session: Session, where: str | None, sort: str, seed: int, limit: int | None
     ) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True)
         self._ws, self._session = ws, session
         self._where = where
         self._listing, self._opening = Listing(self, ws, session, sort, seed, limit), Opening(self, ws)

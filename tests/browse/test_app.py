@@ -335,6 +335,22 @@ def test_it_fits_every_size(ws: Workspace, size: tuple[int, int]) -> None:
     browse(ws, script, size=size)
 
 
+def test_no_color_means_none_and_all_can_be_read(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    curate.correct(ws.path, [(0, 2)], class_="human")
+
+    async def script(person: Person) -> None:
+        assert "> 0:2" in person.sees
+        await person.press("c")
+        await person.enter("nonsense")
+        for strip in person.strips:
+            for _, style, _ in strip:
+                assert style is None or style.color is None or style.color.is_default
+                assert style is None or style.bgcolor is None or style.bgcolor.is_default
+
+    browse(ws, script)
+
+
 def test_a_workspace_that_no_stage_has_seen_says_what_is_missing(bare: Workspace) -> None:
     async def script(person: Person) -> None:
         assert "not labelled: curate label" in person.sees
