@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import set_cell_size
 from rich.text import Text
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from curate.browse.edit import Session
+    from curate.browse.edit import Place, Session
     from curate.browse.response import Response
     from curate.workspace import Workspace
 
@@ -54,14 +54,23 @@ class Browser(App[None]):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as Textual declares it
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(keys, action, show=False) for keys, action, _ in KEYS] + [
-        Binding("ctrl+c", "quit", show=False, priority=True)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(keys, action, show=False) for keys, action, _ in KEYS),
+        Binding("ctrl+c", "quit", show=False, priority=True),
     ]
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
     #body { layout: vertical; height: 1fr; }
     Table { height: 40%; min-height: 4; }
-    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; padding: 0; }
+    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    Reader, VerticalScroll {
+        scrollbar-background: ansi_default;
+        scrollbar-background-hover: ansi_default;
+        scrollbar-background-active: ansi_default;
+        scrollbar-color: ansi_bright_black;
+        scrollbar-color-hover: ansi_blue;
+        scrollbar-color-active: ansi_blue;
+    }
     #status { height: 1; text-style: reverse; }
     #message { height: auto; max-height: 4; display: none; }
     #foot { height: 1; text-style: dim; }
@@ -77,12 +86,12 @@ class Browser(App[None]):
     ) -> None:
         super().__init__(ansi_color=True)
         self._ws, self._session = ws, session
-        self._where = where
-        self._listing, self._opening = Listing(self, ws, session, sort, seed, limit), Opening(self, ws)
+        self._listing, self._opening = Listing(self, ws, session, where, sort, seed, limit), Opening(self, ws)
         self._table, self._reader, self._asking = Table(session), Reader(), Ask()
         self._missing: list[str] = []
         self._shown: Response | None = None
-        self._earlier = self._saving = False
+        self._about: Place | None = None
+        self._earlier = self._saving = self._filtering = False
 
     def compose(self) -> ComposeResult:
         """List, status, pane, and what comes and goes below them."""
@@ -96,11 +105,11 @@ class Browser(App[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.theme = "ansi-dark"
+        self.theme = "ansi-dark"  # the colours of the terminal itself, light ones too; under NO_COLOR none
         self._missing = missing(self._ws)
         self._table.labelled = self._ws.has("labels")
         self._table.focus()
-        self._listing.read(self._where, early=True)
+        self._listing.resume()
 
     def on_unmount(self) -> None:
         """Read no more."""
@@ -122,7 +131,8 @@ class Browser(App[None]):
             self._table.grow(event.rows)
         else:
             self._table.show(event.rows, None if event.first else self._table.place)
-            if self._asking.kind == "filter":
+            if self._filtering:
+                self._filtering = False
                 self._asking.action_close()
             self._tell("")
         self._open()
@@ -132,9 +142,11 @@ class Browser(App[None]):
         self._open()
 
     def on_failed(self, event: Failed) -> None:
-        """Say why there is no other list."""
+        """Say why there is no other list, where it was asked for."""
         self._say_status()
-        self._refuse(event.error)
+        self._refuse(event.error, self._filtering)
+        self._filtering = False
+        self._listing.resume()
 
     # The response under the cursor.
 
@@ -154,10 +166,13 @@ class Browser(App[None]):
         elif self._shown is None or (self._shown.key, self._shown.turn) != self._table.place:
             self._opening.want(row)
         else:
+            self._opening.want(None)
             self._show()
 
     def on_opened(self, event: Opened) -> None:
-        """Show it."""
+        """Show it, if the cursor is still there."""
+        if event.place != self._table.place:
+            return
         self._shown = event.response
         if event.error:
             self._reader.show([("mark", str(event.error))])
@@ -195,9 +210,9 @@ class Browser(App[None]):
         message.update(Text("\n".join(wrap(what, self.size.width))))
         message.display = bool(what)
 
-    def _refuse(self, error: Exception) -> None:
-        """Something was not done: say why, where it was asked for."""
-        if self._asking.open:
+    def _refuse(self, error: Exception, asked: bool) -> None:
+        """Something was not done: say why, in the panel if it was asked for there."""
+        if asked and self._asking.open:
             self._asking.complain(_said(error))
         else:
             self._tell(f"error: {_said(error)}")
@@ -247,10 +262,11 @@ class Browser(App[None]):
 
     def action_correct(self, kind: str) -> None:
         """Ask for a class or a score."""
-        if self._table.place is None:
+        self._about = self._table.place
+        if self._about is None:
             return
         self._tell("")
-        key, turn = self._table.place
+        key, turn = self._about
         if kind == "class":
             classes = known_classes()
             named = "  ".join(f"{number} {name}" for number, name in enumerate(classes, start=1))
@@ -276,8 +292,9 @@ class Browser(App[None]):
     def on_answered(self, event: Answered) -> None:
         """Filter by, or store, what was typed."""
         first, why = event.answers
-        place = self._table.place
+        place = self._about  # not where the mouse has moved the cursor meanwhile
         if event.kind == "filter":
+            self._filtering = True
             self._listing.read(first.strip() or None)
         elif place is not None:
             try:
@@ -304,9 +321,9 @@ class Browser(App[None]):
     def _stored(self, done: str, error: Exception | None) -> None:
         self._saving = False
         if error:
-            self._refuse(error)
+            self._refuse(error, self._asking.kind != "filter")
             return
-        if self._asking.open:
+        if self._asking.open and self._asking.kind != "filter":
             self._asking.action_close()
         self._table.refresh()
         self._show(top=False)

@@ -49,6 +49,7 @@ class Ask(Vertical):
     Ask { dock: bottom; height: auto; max-height: 100%; display: none; border-top: solid $accent; }
     Ask Static { height: auto; }
     Ask Input, Ask Input:focus { border: none; height: 1; padding: 0; }
+    Ask Input > .input--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
     Ask #error { max-height: 4; color: $error; text-style: bold; }
     """
 

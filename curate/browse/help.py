@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -9,6 +10,8 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from curate.browse.wrap import wrap
 
 if TYPE_CHECKING:
     from typing import ClassVar
@@ -36,21 +39,19 @@ KEYS = (
     ("escape", "list", "back to the list"),
 )
 _NAMES = {"slash": "/", "question_mark": "?", "escape": "Esc", "enter": "Enter", "space": "Space"}
+_NAMES |= {"right": "→", "left": "←"}
 _FOOT = ("? help", "q quit", "/ filter", "c class", "r score", "u undo", "s sort", "n/p next", "Enter read")
-_LEGEND = """
-j k ↓ ↑       a row, or a line of the text
-g G           to the first, to the last
-PgDn PgUp     a page of the list or text
-Tab           list or text
-
-
-*             corrected by hand
-=near         removed as a duplicate
--             not known
-
-Corrections are the table of curate correct;
-they win at export.
-"""
+_MORE = (
+    ("j k ↓ ↑", "a row, or a line of the text"),
+    ("g G", "to the first, to the last"),
+    ("PgDn PgUp", "a page of the list or text"),
+    ("Tab", "list or text"),
+    ("", ""),
+    ("*", "corrected by hand: `curate correct --list`; wins at export"),
+    ("=near", "removed as a duplicate"),
+    ("-", "not known"),
+)
+_COLUMN = 11
 
 
 def foot(width: int) -> str:
@@ -78,12 +79,13 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One page, which scrolls where it does not fit."""
+        rows = [(" ".join(_NAMES.get(key, key) for key in keys.split(",")), meaning) for keys, _, meaning in KEYS]
         lines = []
-        for keys, _, meaning in KEYS:
-            names = " ".join(_NAMES.get(key, {"right": "→", "left": "←"}.get(key, key)) for key in keys.split(","))
-            lines.append(f"{names:<14}{meaning}")
+        for names, meaning in (*rows, *_MORE):
+            pieces = wrap(meaning, self.app.size.width - _COLUMN - 4)
+            lines += [f"{name:<{_COLUMN}}{piece}" for name, piece in zip_longest([names], pieces, fillvalue="")]
         with VerticalScroll():
-            yield Static(Text("\n".join(lines) + "\n" + _LEGEND.lstrip("\n")), markup=False)
+            yield Static(Text("\n".join(lines)), markup=False)
 
     def action_down(self) -> None:
         """A line down."""

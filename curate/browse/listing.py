@@ -59,33 +59,45 @@ class Listing:
         app: Told by `Listed`, `Progressed` and `Failed`.
         ws: The workspace.
         session: What was said by hand, which counts in the order.
+        where: Condition of the first list; None = all.
         sort: The first order.
         seed: Of the random order.
         limit: Most rows; None = all.
 
     Attributes:
-        where: Condition of the list that is there.
+        where: Condition of the list that is there, or that is being read first.
         progress: What is being done, in words; empty = nothing.
     """
 
     def __init__(
-        self, app: App[None], ws: Workspace, session: Session, sort: str, seed: int, limit: int | None
+        self,
+        app: App[None],
+        ws: Workspace,
+        session: Session,
+        where: str | None,
+        sort: str,
+        seed: int,
+        limit: int | None,
     ) -> None:
         self.sort = sort
-        self.where: str | None = None
+        self.where = where
         self.progress = ""
         self._app, self._ws, self._session, self._seed, self._limit = app, ws, session, seed, limit
         self._run = 0
-        self._busy = False
+        self._busy = self._whole = self._failed = False
 
-    def read(self, where: str | None, *, early: bool = False) -> None:
-        """Read the list from the workspace.
+    def resume(self) -> None:
+        """Read the first list, shown as it grows; go on with it after another one could not be made."""
+        if not (self._whole or self._failed):
+            self._begin(partial(self._read, self.where, True))
+
+    def read(self, where: str | None) -> None:
+        """Read another list; the rows that are there stay until it has all been read.
 
         Args:
-            where: Polars SQL condition over the columns of `curate.scan`.
-            early: Whether it is shown before it has all been read, where its order allows that.
+            where: Polars SQL condition over the columns of `curate.scan`; None = all.
         """
-        self._begin(partial(self._read, where, early))
+        self._begin(partial(self._read, where, False))
 
     def turn(self, rows: pl.DataFrame) -> None:
         """Put rows into the next order; if they are still being read, they will be in it."""
@@ -118,10 +130,11 @@ class Listing:
                     self._app.post_message(Progressed())
             rows = self._in_order(pl.concat(frames))
         except TROUBLE as error:
+            self._failed |= early
             self._end(run, Failed(error))
             return
         if run == self._run:
-            self.where = where
+            self.where, self._whole = where, True
         self._end(run, Listed(rows if self._limit is None else rows.head(self._limit), whole=True, first=False))
 
     def _again(self, rows: pl.DataFrame, run: int) -> None:

@@ -24,13 +24,14 @@ class Opened(Message):
     """The response that is wanted has been read, or cannot be.
 
     Attributes:
+        place: Its conversation and turn.
         response: What was read; None = it cannot be.
         error: Why not.
     """
 
-    def __init__(self, response: Response | None, error: Exception | None) -> None:
+    def __init__(self, place: Place, response: Response | None = None, error: Exception | None = None) -> None:
         super().__init__()
-        self.response, self.error = response, error
+        self.place, self.response, self.error = place, response, error
 
 
 class Opening:
@@ -54,10 +55,9 @@ class Opening:
             self._app.run_worker(partial(self._fetch, row), thread=True, group="response")
 
     def _fetch(self, row: dict[str, Any]) -> None:
-        place: Place = (row["key"], row["turn"])
-        opened = Opened(None, None)
+        opened = Opened((row["key"], row["turn"]))
         try:
-            opened.response = fetch(self._ws, row["shard"], *place)
+            opened.response = fetch(self._ws, row["shard"], *opened.place)
         except TROUBLE as error:
             opened.error = error
         self._app.call_from_thread(self._fetched, row, opened)

@@ -26,7 +26,7 @@ _LOOKS: dict[Style, Look] = {
     "head": Look(color="cyan", bold=True),
     "text": Look(),
     "dim": Look(dim=True),
-    "mark": Look(color="yellow"),
+    "mark": Look(color="magenta"),
 }
 _FOCUS = Look(bold=True, reverse=True)
 

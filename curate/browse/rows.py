@@ -84,7 +84,7 @@ def in_order(
     if sort == "key":
         return rows
     if sort == "random":
-        return rows[_ranks(rows, seed).argsort(kind="stable")]
+        return rows[pl.Series(_ranks(rows, seed)).arg_sort()]
     schema = {"key": pl.UInt64, "turn": pl.Int32, "said": pl.Float32}
     by_hand = pl.DataFrame(list(said), schema=schema, orient="row")
     reward = rows.select(*RESPONSE, "reward").join(by_hand, on=RESPONSE, how="left", maintain_order="left")

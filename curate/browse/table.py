@@ -35,7 +35,7 @@ _COLUMNS = (
 _WIDEST = 18
 _HEAD = Style(bold=True, underline=True)
 _CURSOR = Style(reverse=True)
-_BY_HAND = Style(color="yellow", bold=True)
+_BY_HAND = Style(color="magenta", bold=True)
 
 
 class Moved(Message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 class Person:
     """Who sits before the screen."""
 
-    def __init__(self, pilot: Pilot[None]) -> None:
+    def __init__(self, pilot: Pilot[None], patient: bool) -> None:
         self.app: Any = pilot.app
+        self.patient = patient
         self._pilot = pilot
 
     async def wait(self) -> None:
@@ -54,6 +56,16 @@ class Person:
         assert isinstance(self.app.focused, Input)
         self.app.focused.value = text
         await self.press("enter")
+
+    async def rush(self, *keys: str) -> None:
+        """Press keys and wait for nothing before all are pressed."""
+        await self._pilot.press(*keys)
+        if self.patient:
+            await self.wait()
+
+    async def click(self, x: int, y: int) -> None:
+        await self._pilot.click(offset=(x, y))
+        await self.wait()
 
     @property
     def strips(self) -> list[Any]:
@@ -76,15 +88,16 @@ class Person:
 
 def browse(
     ws: Workspace, script: Script, *, size: tuple[int, int] = (100, 40), sort: str = "key", limit: int | None = None,
-    where: str | None = None,
+    where: str | None = None, wait: bool = True,
 ) -> None:
     """Open the browser, do what the script says, and leave."""
 
     async def sit() -> None:
         app = Browser(ws, Session(ws.path, "anna"), where, sort, 0, limit)
         async with app.run_test(size=size) as pilot:
-            person = Person(pilot)
-            await person.wait()
+            person = Person(pilot, wait)
+            if wait:
+                await person.wait()
             await script(person)
 
     asyncio.run(sit())
@@ -284,6 +297,56 @@ def test_a_second_curate_is_waited_for_and_nothing_is_lost(ws: Workspace) -> Non
     browse(ws, script)
 
 
+def test_a_correction_is_for_the_response_that_it_was_asked_for(ws: Workspace) -> None:
+    async def script(person: Person) -> None:
+        await person.press("c")
+        assert "class of 0:2" in person.sees
+        await person.click(10, 4)
+        assert person.at == "2:1"
+        person.app.query_one("#first", Input).focus()
+        await person.wait()
+        await person.enter("human")
+        assert [(one.keys, one.turn) for one in curate.corrections(ws.path)] == [((0,), 2)]
+
+    browse(ws, script)
+
+
+def test_the_text_is_that_of_the_row_however_quickly_one_goes_there_and_back(ws: Workspace) -> None:
+    async def script(person: Person) -> None:
+        for keys in ("npnpnp", "nnp", "nnnnpppp", "Gg", "nGp"):
+            await person.rush(*keys)
+            assert f"{person.at} · " in person.sees
+        assert person.at == "4:1"
+
+    browse(ws, script)
+
+
+def test_a_bad_filter_does_not_stop_the_first_reading(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from curate.browse import listing
+
+    ready, read = Event(), listing.shards
+
+    def slowly(*args: Any) -> Any:
+        assert args[1] is not None or ready.wait(30)
+        yield from read(*args)
+
+    monkeypatch.setattr(listing, "shards", slowly)
+
+    async def script(person: Person) -> None:
+        await person.rush("slash")
+        person.app.focused.value = "klass = 1"
+        await person.rush("enter")
+        while "cannot be answered" not in person.sees:
+            await asyncio.sleep(0.05)
+        assert person.listed == []
+        ready.set()
+        await person.wait()
+        assert len(person.listed) == 7
+        assert person.app.focused.value == "klass = 1"
+
+    browse(ws, script, wait=False)
+
+
 def test_what_others_said_meanwhile_is_seen_with_the_next_filter(ws: Workspace) -> None:
     async def script(person: Person) -> None:
         curate.correct(ws.path, [(1, 1)], score=0.25, by="ben")
@@ -333,6 +396,22 @@ def test_it_fits_every_size(ws: Workspace, size: tuple[int, int]) -> None:
         assert all(strip.cell_length == size[0] for strip in person.strips)
 
     browse(ws, script, size=size)
+
+
+def test_no_color_means_none_and_all_can_be_read(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    curate.correct(ws.path, [(0, 2)], class_="human")
+
+    async def script(person: Person) -> None:
+        assert "> 0:2" in person.sees
+        await person.press("c")
+        await person.enter("nonsense")
+        for strip in person.strips:
+            for _, style, _ in strip:
+                assert style is None or style.color is None or style.color.is_default
+                assert style is None or style.bgcolor is None or style.bgcolor.is_default
+
+    browse(ws, script)
 
 
 def test_a_workspace_that_no_stage_has_seen_says_what_is_missing(bare: Workspace) -> None:
