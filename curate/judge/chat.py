@@ -18,6 +18,7 @@ from curate.judge.wire import BadRequestError, RowError, count_of, not_an_answer
 
 if TYPE_CHECKING:
     from curate.judge.call import Call
+    from curate.judge.rates import Rates
     from curate.judge.wire import Wire
 
 # How a reply is held to its schema, the strictest first.
@@ -84,6 +85,11 @@ class Chat:
     def reached(self) -> bool:
         """Whether the server has answered anything yet."""
         return self._wire.reached
+
+    @property
+    def rates(self) -> Rates:
+        """What the server says that it will still take."""
+        return self._wire.rates
 
     def worst_in(self, call: Call) -> int:
         """The most tokens that a prompt may be billed for."""
