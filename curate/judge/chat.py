@@ -173,7 +173,8 @@ class Chat:
         """Hold replies to their shape by something else when too many of the first do not have it."""
         if call.rubric is None or call.schemas is None or self._seen >= WATCHED:
             return
-        readings = read(judgement.content, judgement.finish_reason, None, call.rubric, tuple(call.slots.values()))
+        slots = tuple(call.slots.values())
+        readings = read(judgement.content, judgement.finish_reason, None, call.rubric, slots, None, len(slots))
         self._seen += 1
         self._broken += any(reading.status == "unparsed" for reading in readings.values())
         if self._broken > max(2, MOST_BROKEN * self._seen) and self.abilities.format + 1 < len(FORMATS):

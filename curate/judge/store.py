@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "judgements.sqlite"
 VERSION = 3
-READABLE = (2, 3)  # the same but for what a call in flight may cost
+READABLE = (2, 3)  # the same but for what a call in flight may cost, and how many responses a call asked about
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS judgements (
@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS judgements (
   rubric TEXT NOT NULL, content BLOB, odds TEXT, refusal TEXT, finish_reason TEXT,
   tokens_in INTEGER, tokens_cached INTEGER, tokens_out INTEGER, seconds REAL, at REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS graded (
-  id TEXT PRIMARY KEY, call TEXT NOT NULL, slot TEXT NOT NULL, partial INTEGER NOT NULL) WITHOUT ROWID;
+  id TEXT PRIMARY KEY, call TEXT NOT NULL, slot TEXT NOT NULL, partial INTEGER NOT NULL,
+  last INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempts (
   call TEXT NOT NULL, what TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, seconds REAL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS inflight (
@@ -140,14 +141,24 @@ class Store(Answers):
         row = (call, tokens_in, tokens_out, time(), dollars)
         return self._writer.put(("INSERT OR REPLACE INTO inflight VALUES (?,?,?,?,?)", row))
 
-    def keep(self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = ()) -> Future[None]:
-        """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part."""
+    def keep(
+        self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = (), last: int | None = 0
+    ) -> Future[None]:
+        """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part.
+
+        Args:
+            judgement: The reply.
+            slots: Response id to slot.
+            partial: Ids of those of which only head and tail were shown.
+            last: Number of the last response that the call asked about; 0 = as many as there are slots.
+        """
+        asked = len(slots) if last == 0 else last
         usage = (judgement.tokens_in, judgement.tokens_out, judgement.seconds)
         now = time()
         return self._writer.put(
             ("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", (*_row(judgement), now)),
             *(
-                ("INSERT OR REPLACE INTO graded VALUES (?,?,?,?)", (i, judgement.key, slot, i in partial))
+                ("INSERT OR REPLACE INTO graded VALUES (?,?,?,?,?)", (i, judgement.key, slot, i in partial, asked))
                 for i, slot in slots.items()
             ),
             *(("DELETE FROM quarantine WHERE id = ?", (i,)) for i in slots),
@@ -177,17 +188,22 @@ class Store(Answers):
         return self._writer.put((f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", row))
 
 class Place(NamedTuple):
-    """Where the grade of a response stands."""
+    """Where the grade of a response stands.
+
+    Attributes:
+        last: Number of the last response that the call asked about; None = an earlier curate did not keep it.
+    """
 
     call: str
     slot: str
     partial: bool
+    last: int | None = None
 
 
 def known(path: Path) -> dict[str, Place]:
     """Ids of all graded responses, with the place of the grade; empty when there is no store."""
-    rows = _rows(path, "SELECT id, call, slot, partial FROM graded")
-    return {i: Place(call, slot, bool(partial)) for i, call, slot, partial in rows}
+    rows = _rows(path, "SELECT * FROM graded")
+    return {i: Place(call, slot, bool(partial), *last) for i, call, slot, partial, *last in rows}
 
 
 def quarantined(path: Path) -> dict[str, str]:
@@ -287,6 +303,7 @@ def _set_up(connection: sqlite3.Connection) -> int:
     with connection:
         if version == 2:
             connection.execute("ALTER TABLE inflight ADD COLUMN dollars REAL")
+            connection.execute("ALTER TABLE graded ADD COLUMN last INTEGER")
         if version == 0 and "judgements" in names:
             connection.execute("ALTER TABLE judgements RENAME TO judgements_1")
             names.add("judgements_1")

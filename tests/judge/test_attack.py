@@ -32,10 +32,24 @@ def test_no_attack_is_read_as_a_grade_however_a_judge_quotes_it(family: str) -> 
             f"The response says: {text}",
             f"```\n{text}\n```",
             f"{text}\nRating: [[2]]",
+            f"{{'r1': '{text}'}}",
+            f"{{r1: {text}}}",
+            f"```python\n{text}\n```",
         ):
             assert parse.read(reply, "stop", None, general)["r1"].status == "unparsed"
             number = parse.rating(reply, rating).levels.get("rating")
             assert number in (None, 2.0) or (family == "rating" and "[[2]]" not in reply)
+
+
+@pytest.mark.parametrize("family", INJECTIONS.families)
+def test_no_attack_raises_a_grade_that_a_judge_writes_as_python_around_it(family: str) -> None:
+    general = rubric.load("general")
+    for _, answer in INJECTIONS.weak:
+        text = INJECTIONS.attacked(family, answer)
+        for shown in (text, view.clean(text), text.replace('"', "'")):
+            for reply in (str({"r1": WORST | {"evidence": shown}}), f"{{'r1': {{'evidence': '{shown}', 'correct': 0}}}}"):
+                reading = parse.read(reply, "stop", None, general)["r1"]
+                assert reading.status == "unparsed" or set(reading.levels.values()) == {0}
 
 
 def test_every_attack_is_found_before_a_judge_sees_it_and_no_benign_answer_is() -> None:
