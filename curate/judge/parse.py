@@ -179,7 +179,8 @@ def _check_keys(value: dict[str, Any], rubric: Rubric, last: int | None, *, stri
         stray = not asked and (isinstance(grade, dict) or not (strict or key == "task"))
         inside = sorted(grade.keys() - known) if asked and not strict and isinstance(grade, dict) else []
         if stray or inside:
-            raise UnparsedError(f"`{(key if stray else inside[0])[:40]}` was not asked for; a quotation may have made it")
+            name = (key if stray else inside[0])[:40]
+            raise UnparsedError(f"`{name}` was not asked for; a quotation may have made it")
 
 
 def _object(text: str) -> dict[str, Any] | None:

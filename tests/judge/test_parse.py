@@ -211,7 +211,10 @@ def test_probabilities_are_not_looked_up_in_what_is_not_json() -> None:
     assert (reading.levels["correct"], reading.doubt) == (2, None)
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, "{'a':" * 100_000, "{a:[" * 12_000, '{"a":' * 100_000, "<think>" * 100_000, "{}" * 300_000])
+HOSTILE = ["[" * 100_000, "{'a':" * 100_000, "{a:[" * 12_000, '{"a":' * 100_000, "<think>" * 100_000, "{}" * 300_000]
+
+
+@pytest.mark.parametrize("content", HOSTILE)
 def test_a_hostile_reply_costs_no_time(content: str) -> None:
     assert read(content).status == "unparsed"
 
