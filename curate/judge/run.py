@@ -16,6 +16,7 @@ from curate.judge.plan import Plan
 from curate.judge.result import ScoreResult
 from curate.judge.sample import sample
 from curate.judge.schedule import Outcome
+from curate.judge.settle import unsettled
 from curate.judge.store import FILE, Answers, Store, known, quarantined, receipts, usage
 from curate.judge.tariff import Tariff
 from curate.judge.writing import Scores, doubtful, unread, write
@@ -102,19 +103,42 @@ def _expected(
         have -= set(quarantined(path)) | unread(Scores(plans, stored, places, {}))
     if request.backend == "batch":
         have |= set(batch.waiting(path))
-    more: dict[str, Any] = {"hosted": base_url is None}
-    if request.escalate is None:
-        return estimate(plans, have, tariff, request.concurrency, path, **more)
-    strong = backends.who(request, request.escalate, base_url)
-    anything = replace(plans[0].of(strong), repeats=1)
-    expected = estimate(plans, have, tariff, request.concurrency, path, strong=anything, **more)
-    if expected.calls:
-        return expected
-    # Every judge of the panel has spoken, so it is known which responses are doubtful.
-    doubted = _escalation(plans, stored, strong)
-    if request.retry:
-        have -= unread(Scores([doubted], stored, places, {}))
-    return estimate(plans, have, tariff, request.concurrency, path, strong=doubted, settled=True, **more)
+    strong = backends.who(request, request.escalate, base_url) if request.escalate else None
+    maybe = [*(plans if request.settle else []), *([replace(plans[0].of(strong), repeats=1)] if strong else [])]
+    sure = [_first(plan, request) for plan in plans]
+
+    def expect() -> Estimate:
+        hosted = base_url is None
+        return estimate(sure, have, tariff, request.concurrency, path, hosted=hosted, maybe=maybe)
+
+    expected = expect()
+    # Once every judge has spoken it is known who needs another answer, and then which responses are doubtful.
+    if not expected.calls and request.settle:
+        sure += [one for plan in plans for one in _repeats(plan, request, stored)]
+        expected = expect()
+    if not expected.calls and strong:
+        sure.append(_escalation(plans, stored, strong))
+        if request.retry:
+            have -= unread(Scores([sure[-1]], stored, places, {}))
+        expected = expect()
+    return expected
+
+
+def _first(plan: Plan, request: Request) -> Plan:
+    """What is asked of a judge in any case."""
+    return replace(plan, repeats=1) if request.settle else plan
+
+
+def _repeats(plan: Plan, request: Request, stored: Answers) -> list[Plan]:
+    """One more answer for every response whose mean is not yet known well enough, by how many they have."""
+    if request.settle is None:
+        return []
+    wanting = unsettled(Scores([plan], stored, known(stored.path), {}), request.settle, request.repeats)
+    counts = sorted(set(wanting.values()))
+    return [
+        replace(plan, repeats=count + 1, chosen={place for place, asked in wanting.items() if asked == count})
+        for count in counts
+    ]
 
 
 def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
@@ -190,11 +214,21 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
         job.outcome.failed.clear()
         plans = [_with_references(plan, job.store) for plan in plans]
     for plan in plans:
-        job.buy(plan, expected.responses)
+        job.buy(_first(plan, request), expected.responses)
+        _settle(job, plan)
     escalated = _escalated(job, plans)
     if escalated is not None and escalated.chosen:
         job.buy(escalated, len(escalated.chosen))
     return plans, escalated
+
+
+def _settle(job: Job, plan: Plan) -> None:
+    """Answers one by one, for those that need them; it ends when a round brought nothing."""
+    answers = -1
+    while len(have := known(job.store.path)) > answers and (more := _repeats(plan, job.request, job.store)):
+        answers = len(have)
+        for one in more:
+            job.buy(one, len(one.chosen or ()))
 
 
 def _escalated(job: Job, plans: list[Plan]) -> Plan | None:
@@ -269,7 +303,8 @@ def _record(
     entry: dict[str, Any] = {"judge": found.judge, "rubric": found.rubric}
     entry |= {"rubrics": {title: r.policy for title, r in found.plans[0].chooser.rubrics.items()}}
     entry |= {"prompt": prompt.VERSION, "limit": request.limit, "sample": request.share, "where": request.where}
-    entry |= {"seed": request.seed, "repeats": request.repeats, "references": request.references}
+    entry |= {"seed": request.seed, "repeats": request.repeats, "settle": request.settle}
+    entry |= {"references": request.references}
     entry |= {"statuses": statuses, "graded": aspects, "judgements": len(after)}
     job.ws.record("score", {**entry, "tokens_in": tokens[0], "tokens_out": tokens[1]})
 

@@ -198,7 +198,7 @@ def test_a_judge_that_prefers_its_own_kind_is_told_so_and_one_that_does_not_is_n
     assert bias.first.value == pytest.approx(0)
     assert "gpt4* +0.50" in "\n".join(render(found))
     bias = pairs(tmp_path / "fair", "mistral-9", lambda _: 3).sets[0].bias
-    assert (bias.akin, bias.preferred["gpt4"].value, bias.first.value) == ((), 0, 0)
+    assert (bias.akin, bias.preferred, bias.first.value) == ((), {}, None), "who decides nothing prefers nobody"
 
 
 def test_a_judge_that_prefers_a_side_is_told_so() -> None:

@@ -59,8 +59,9 @@ class Bias:
         formatting_labels: Of the labels with them.
         sources: Mean reward less mean label (both as ranks, 0 to 1) by who wrote the answers: the gap that a
             preference for one's own kind would show.
-        first: On pairs, share in which the answer that stands first is preferred, less the labels' share.
-        preferred: On pairs, by who wrote an answer, share of its pairs that it wins, less its share by the labels.
+        first: Of the pairs that judge and labels decide, the share in which the judge prefers the answer that stands
+            first, less the labels' share.
+        preferred: Of the same pairs, by who wrote an answer, share of its pairs that it wins, less its share by the labels.
         akin: Those of the writers that are of the judge's own family, by name.
     """
 
@@ -84,6 +85,7 @@ class SetAudit:
         saturated: Share of the scored answers with the top reward.
         retest: Mean standard deviation over repeats; None = there was one answer each.
         unstable: Share of answers whose repeats differ by a level or more; None likewise.
+        samples: Mean number of readable answers per scored response.
         null: What constant answers that say nothing get in this set, by kind.
     """
 
@@ -101,6 +103,7 @@ class SetAudit:
     saturated: float | None
     retest: float | None
     unstable: float | None
+    samples: float | None = None
     null: dict[str, Null] = field(default_factory=dict)
 
 
@@ -140,11 +143,12 @@ def audit(
     judged = judge_all([*sets, *nulls], workspace, options)
     begin, parts = 0, []
     for one in (*sets, *nulls):
-        parts.append((judged.rewards[begin : begin + len(one.turns)], judged.spreads[begin : begin + len(one.turns)]))
+        rows = slice(begin, begin + len(one.turns))
+        parts.append((judged.rewards[rows], judged.spreads[rows], judged.samples[rows]))
         begin += len(one.turns)
     found = [
         _audit(one, *part, seed, judged.judge, null.of(constant, answers, part[0]))
-        for one, part, constant, (answers, _) in zip(sets, parts, nulls, parts[len(sets) :], strict=False)
+        for one, part, constant, (answers, *_) in zip(sets, parts, nulls, parts[len(sets) :], strict=False)
     ]
     note = LOCAL_NOTE if judged.judge == "local" else "each answer is judged by itself and sees no other"
     return Audit(judged.judge, judged.rubric, found, note)
@@ -154,6 +158,7 @@ def _audit(
     found: LabelledSet,
     rewards: np.ndarray,
     spreads: np.ndarray,
+    samples: np.ndarray,
     seed: int,
     judge: str,
     constant: dict[str, Null],
@@ -190,6 +195,7 @@ def _audit(
         float((rewards[scored] >= TOP).mean()) if scored.any() else None,
         float(spread.mean()) if len(spread) else None,
         float((spread >= LEVEL / 2).mean()) if len(spread) else None,
+        float(samples[scored].mean()) if scored.any() else None,
         constant,
     )
 

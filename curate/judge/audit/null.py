@@ -1,7 +1,7 @@
 """Answers that say nothing, put in the place of every real one: what a judge gives for them is given for nothing.
 
-One constant text is ranked above the real models of AlpacaEval by GPT-4 (Zheng et al. 2024, arXiv 2410.07137). These two
-are plain, without any word to the grader; for those see `curate judges attack`.
+One constant text is ranked above the real models of AlpacaEval by GPT-4 (Zheng et al. 2024, arXiv 2410.07137). These
+two are plain, without any word to the grader; for those see `curate judges attack`.
 """
 
 from __future__ import annotations

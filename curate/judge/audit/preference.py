@@ -1,4 +1,7 @@
-"""On pairs: whether a judge prefers a side, or whoever it is akin to, more often than the labels do."""
+"""On pairs: whether a judge prefers a side, or whoever it is akin to, more often than the labels do.
+
+Only pairs that both of them decide count: who gives the same number to both answers prefers nobody.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ LEAST_PAIRS = 10
 
 def first(found: LabelledSet, rewards: np.ndarray) -> Interval:
     """Share of pairs in which the judge prefers the answer that stands first, less the labels' share."""
-    left, right, wanted, ours = _pairs(found, rewards)
+    left, _, wanted, ours = _pairs(found, rewards)
     prompts = [found.clusters[row] for row in left]
     return metrics.interval(lambda rows: float(np.mean(ours[rows] - wanted[rows])), prompts, 0)
 
@@ -57,12 +60,12 @@ def _mean(pairs: list[tuple[float, str]]) -> Interval:
 
 
 def _pairs(found: LabelledSet, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of both answers, the labels' and the judge's preference for the first (½ = equal), where both are scored."""
+    """Of the pairs that both decide: indices of both answers, and whether labels and judge prefer the first, 1 or 0."""
     if not found.pairs:
         empty = np.empty(0)
         return empty.astype(int), empty.astype(int), empty, empty
     left, right, wanted = (np.asarray(part) for part in zip(*found.pairs, strict=True))
     scored = np.isfinite(rewards[left]) & np.isfinite(rewards[right])
-    left, right, wanted = left[scored], right[scored], wanted[scored]
-    ours = 0.5 + 0.5 * np.sign(rewards[left] - rewards[right])
-    return left, right, wanted, ours
+    decided = scored & (wanted != 0.5) & (rewards[left] != rewards[right])
+    left, right, wanted = left[decided], right[decided], wanted[decided]
+    return left, right, wanted, (rewards[left] > rewards[right]).astype(float)

@@ -54,7 +54,8 @@ def _set(one: SetAudit) -> Iterator[str]:
     if one.saturated is not None:
         yield f"  top reward for {one.saturated:.1%}"
     if one.retest is not None:
-        yield f"  repeats: standard deviation {one.retest:.3f}, a level apart {one.unstable or 0:.1%}"
+        each = "" if one.samples is None else f", {one.samples:.1f} answers each"
+        yield f"  repeats: standard deviation {one.retest:.3f}, a level apart {one.unstable or 0:.1%}{each}"
 
 
 def _row(found: Agreement) -> str:
