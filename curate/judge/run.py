@@ -7,23 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, JudgeError, PartlyDoneError
-from curate.judge import backends, batch, choose, prompt
+from curate.judge import ahead, backends, batch, choose, prompt
 from curate.judge.address import OPENAI, address, is_local
 from curate.judge.buying import buy
 from curate.judge.cost import Budget, Estimate
-from curate.judge.estimate import estimate
 from curate.judge.plan import Plan
 from curate.judge.result import ScoreResult
 from curate.judge.sample import sample
 from curate.judge.schedule import Outcome
-from curate.judge.settle import unsettled
 from curate.judge.store import FILE, Answers, Store, known, quarantined, receipts, usage
 from curate.judge.tariff import Tariff
-from curate.judge.writing import Scores, doubtful, unread, write
+from curate.judge.writing import Scores, unread, write
 
 if TYPE_CHECKING:
     from curate.console import Talk
-    from curate.judge.plan import Who
     from curate.judge.request import Request
     from curate.workspace import Workspace
 
@@ -74,11 +71,11 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     base_url = address(request.base_url)
     path = ws.path / FILE
     stored = Answers(path)
-    plans = [_with_references(plan, stored) for plan in _plans(ws, request, base_url)]
+    plans = [ahead.with_references(plan, stored) for plan in _plans(ws, request, base_url)]
     free = all(plan.who.server == "here" for plan in plans) or is_local(base_url or OPENAI)
     helpers = [backends.who(request, name, base_url) for name in (request.escalate, request.references) if name]
     tariff = Tariff(request, [*(plan.who for plan in plans), *helpers], base_url, free=free)
-    expected = _expected(request, plans, tariff, stored, base_url)
+    expected = ahead.expected(request, plans, tariff, stored, base_url)
     if not request.offline:
         talk.say(f"{_names(request)}: {expected}{_more(request, expected)}")
     if request.dry_run:
@@ -90,55 +87,6 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
             what = f"{store.moved:,} answers of an earlier curate answer another question"
             talk.warn(f"{what}; they stay in `judgements_1`, and no grade is read from them")
         return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost), tariff), plans, expected)
-
-
-def _expected(
-    request: Request, plans: list[Plan], tariff: Tariff, stored: Answers, base_url: str | None
-) -> Estimate:
-    """What is missing by what is stored now: nothing, when a run like this one has ended before."""
-    path = stored.path
-    places = known(path)
-    have = set(places) | set(quarantined(path))
-    if request.retry:
-        have -= set(quarantined(path)) | unread(Scores(plans, stored, places, {}))
-    if request.backend == "batch":
-        have |= set(batch.waiting(path))
-    strong = backends.who(request, request.escalate, base_url) if request.escalate else None
-    maybe = [*(plans if request.settle else []), *([replace(plans[0].of(strong), repeats=1)] if strong else [])]
-    sure = [_first(plan, request) for plan in plans]
-
-    def expect() -> Estimate:
-        hosted = base_url is None
-        return estimate(sure, have, tariff, request.concurrency, path, hosted=hosted, maybe=maybe)
-
-    expected = expect()
-    # Once every judge has spoken it is known who needs another answer, and then which responses are doubtful.
-    if not expected.calls and request.settle:
-        sure += [one for plan in plans for one in _repeats(plan, request, stored)]
-        expected = expect()
-    if not expected.calls and strong:
-        sure.append(_escalation(plans, stored, strong))
-        if request.retry:
-            have -= unread(Scores([sure[-1]], stored, places, {}))
-        expected = expect()
-    return expected
-
-
-def _first(plan: Plan, request: Request) -> Plan:
-    """What is asked of a judge in any case."""
-    return replace(plan, repeats=1) if request.settle else plan
-
-
-def _repeats(plan: Plan, request: Request, stored: Answers) -> list[Plan]:
-    """One more answer for every response whose mean is not yet known well enough, by how many they have."""
-    if request.settle is None:
-        return []
-    wanting = unsettled(Scores([plan], stored, known(stored.path), {}), request.settle, request.repeats)
-    counts = sorted(set(wanting.values()))
-    return [
-        replace(plan, repeats=count + 1, chosen={place for place, asked in wanting.items() if asked == count})
-        for count in counts
-    ]
 
 
 def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
@@ -212,9 +160,9 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
         if failed := len(job.outcome.failed):
             job.talk.warn(f"{failed:,} reference answers could not be had: what they are for is judged without")
         job.outcome.failed.clear()
-        plans = [_with_references(plan, job.store) for plan in plans]
+        plans = [ahead.with_references(plan, job.store) for plan in plans]
     for plan in plans:
-        job.buy(_first(plan, request), expected.responses)
+        job.buy(ahead.first(plan, request), expected.responses)
         _settle(job, plan)
     escalated = _escalated(job, plans)
     if escalated is not None and escalated.chosen:
@@ -225,7 +173,7 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
 def _settle(job: Job, plan: Plan) -> None:
     """Answers one by one, for those that need them; it ends when a round brought nothing."""
     answers = -1
-    while len(have := known(job.store.path)) > answers and (more := _repeats(plan, job.request, job.store)):
+    while len(have := known(job.store.path)) > answers and (more := ahead.repeats(plan, job.request, job.store)):
         answers = len(have)
         for one in more:
             job.buy(one, len(one.chosen or ()))
@@ -236,28 +184,7 @@ def _escalated(job: Job, plans: list[Plan]) -> Plan | None:
     if job.request.escalate is None:
         return None
     strong = backends.who(job.request, job.request.escalate, job.base_url)
-    return _escalation(plans, job.store, strong)
-
-
-def _escalation(plans: list[Plan], stored: Answers, strong: Who) -> Plan:
-    found = Scores(plans, stored, known(stored.path), {})
-    return replace(plans[0].of(strong, doubtful(found)), repeats=1)
-
-
-def _with_references(plan: Plan, stored: Answers) -> Plan:
-    """The plan with the reference answers that are stored."""
-    if plan.references is None:
-        return plan
-    places = known(stored.path)
-    wanted = {
-        item.reference: places[item.reference].call
-        for shard in plan.ws.shards("conversations")
-        for item in plan.items(shard)
-        if item.reference is not None and item.reference in places
-    }
-    answers = stored.read(set(wanted.values()))
-    texts = {i: answers[call].content for i, call in wanted.items() if call in answers}
-    return replace(plan, references={i: text for i, text in texts.items() if text and text.strip()})
+    return ahead.escalation(plans, job.store, strong)
 
 
 def _account_for_lost(job: Job) -> int:

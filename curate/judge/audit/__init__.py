@@ -61,7 +61,8 @@ class Bias:
             preference for one's own kind would show.
         first: Of the pairs that judge and labels decide, the share in which the judge prefers the answer that stands
             first, less the labels' share.
-        preferred: Of the same pairs, by who wrote an answer, share of its pairs that it wins, less its share by the labels.
+        preferred: Of the same pairs, by who wrote an answer, the share that it wins by the judge, less that by the
+            labels.
         akin: Those of the writers that are of the judge's own family, by name.
     """
 
@@ -252,7 +253,12 @@ def _gain(
 
 
 def _bias(
-    found: LabelledSet, rewards: np.ndarray, lengths: np.ndarray, marks: np.ndarray, labels: np.ndarray, judge: str
+    found: LabelledSet,
+    rewards: np.ndarray,
+    lengths: np.ndarray,
+    marks: np.ndarray,
+    labels: np.ndarray,
+    judge: str,
 ) -> Bias:
     from scipy.stats import rankdata
 
