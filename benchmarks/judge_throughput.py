@@ -1,11 +1,14 @@
 """What judging costs beside the judge: overhead per judgement, use of a rate limit, resume.
 
     python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60] [--peers FOLDER]
+    python benchmarks/judge_throughput.py --tokens 300000 [--seconds 120]
 
 A server on this machine answers at once with a good grade, so everything measured is ours. Processor seconds are those
 of the scoring process; the server runs in another. The rate limit is a token bucket that answers 429 with Retry-After;
 beside `curate score` stand the OpenAI client's own retries (2, its default, and 10) with a fixed number in flight, and
-with `--peers` distilabel, which is installed into an environment of its own below that folder.
+with `--peers` distilabel, which is installed into an environment of its own below that folder. With `--tokens` only a
+limit of so many tokens a minute is measured, prompt and longest reply counted when a call comes in, by a server that
+says in `x-ratelimit-*` headers what is left and by one that is silent.
 """
 
 from __future__ import annotations
@@ -65,9 +68,10 @@ def answer(body: dict) -> bytes:
     return json.dumps({"model": "m", "choices": [choice], "usage": usage}).encode()
 
 
-def serve(rate: float) -> None:
-    """Print the address and serve; with a rate, at most so many answers a second."""
+def serve(rate: float, tokens: float, headers: bool) -> None:
+    """Print the address and serve; with a rate, at most so many answers a second, with tokens so many a minute."""
     bucket = {"left": rate / 4, "at": time.monotonic()}
+    meter = {"left": tokens, "at": time.monotonic()}
     counts = {"asked": 0, "refused": 0, "answered": 0}
     lock = threading.Lock()
 
@@ -86,18 +90,34 @@ def serve(rate: float) -> None:
                 allowed = not rate or bucket["left"] >= 1
                 bucket["left"] -= allowed
                 counts["asked"] += 1
+                if tokens:
+                    allowed = self.metered(body, now)
                 counts["answered" if allowed else "refused"] += 1
             if not allowed:
                 self.reply(429, b'{"error": {"message": "slow down"}}')
                 return
-            if rate:
+            if rate or tokens:
                 time.sleep(0.2)
             self.reply(200, answer(body))
+
+        def metered(self, body: dict, now: float) -> bool:
+            meter["left"] = min(tokens, meter["left"] + (now - meter["at"]) * tokens / 60)
+            meter["at"] = now
+            cost = sum(len(message["content"]) for message in body["messages"]) / 3.6 + body.get("max_tokens", 0)
+            allowed = meter["left"] >= cost
+            meter["left"] -= cost * allowed
+            counts["tokens"] = counts.get("tokens", 0) + cost * allowed
+            return allowed
 
         def reply(self, status: int, payload: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Retry-After", "1")
+            if rate:
+                self.send_header("Retry-After", "1")
+            if tokens and headers:
+                self.send_header("x-ratelimit-limit-tokens", f"{tokens:.0f}")
+                self.send_header("x-ratelimit-remaining-tokens", f"{meter['left']:.0f}")
+                self.send_header("x-ratelimit-reset-tokens", f"{(1 - meter['left'] / tokens) * 60:.3f}s")
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)
@@ -114,8 +134,9 @@ def serve(rate: float) -> None:
 class Server:
     """The server in a process of its own."""
 
-    def __init__(self, rate: float) -> None:
-        command = [sys.executable, __file__, "--serve", str(rate)]
+    def __init__(self, rate: float, tokens: float = 0, *, headers: bool = False) -> None:
+        command = [sys.executable, __file__, "--serve", str(rate), "--tokens", str(tokens)]
+        command += ["--headers"] * headers
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> str:
@@ -178,6 +199,26 @@ def limited(responses: int, rate: float, peers: Path | None) -> None:
         line(what, found["done"], responses, found["seconds"], rate)
 
 
+def metered(tokens: float, seconds: float) -> None:
+    """A limit of tokens a minute, told and not told; the first filling of the bucket is not counted as throughput."""
+    for headers in (True, False):
+        with tempfile.TemporaryDirectory() as folder, Server(0, tokens, headers=headers) as base_url:
+            path = Path(folder)
+            # 1,700 tokens each, by the server's count: rules and rubric, an answer, the longest reply.
+            workspace(path, int(tokens * (1 + seconds / 60) / 1_700))
+            options = {"judge": "m", "base_url": base_url, "rubric": "general", "concurrency": 64, "quiet": True}
+            curate.score(path, limit=1, **options)
+            before = _counts(base_url)
+            begun = perf_counter()
+            curate.score(path, **options)
+            spent = perf_counter() - begun
+            after = _counts(base_url)
+        used = (after["tokens"] - before["tokens"] - tokens) / (spent / 60)
+        told = "told in headers" if headers else "not told"
+        refused = after["refused"] - before["refused"]
+        print(f"{tokens:,.0f} tokens a minute, {told}: {used / tokens:.0%} of them used, {refused:.0f} refusals")
+
+
 def distilabel(peers: Path) -> Path:
     """The interpreter of distilabel's environment, which is built where it is not there yet."""
     interpreter, ready = peers / "distilabel" / "bin" / "python", peers / "distilabel" / "ready"
@@ -211,10 +252,14 @@ async def client(base_url: str, responses: int, in_flight: int, retries: int) ->
 
 
 def _refused(base_url: str) -> int:
+    return int(_counts(base_url)["refused"])
+
+
+def _counts(base_url: str) -> dict[str, float]:
     from urllib.request import urlopen
 
     with urlopen(base_url) as reply:
-        return int(json.loads(reply.read())["refused"])
+        return json.loads(reply.read())
 
 
 def line(what: str, done: int, responses: int, seconds: float, rate: float) -> None:
@@ -228,10 +273,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=40.0)
     parser.add_argument("--seconds", type=float, default=60.0, help="of work at the limit")
     parser.add_argument("--peers", type=Path, help="measure distilabel too; its environment is kept here")
+    parser.add_argument("--tokens", type=float, default=0.0, help="measure a limit of tokens a minute instead")
+    parser.add_argument("--headers", action="store_true")
     parser.add_argument("--serve", type=float)
     options = parser.parse_args()
     if options.serve is not None:
-        serve(options.serve)
+        serve(options.serve, options.tokens, options.headers)
+        return
+    if options.tokens:
+        metered(options.tokens, options.seconds)
         return
     overhead(options.responses)
     limited(int(options.rate * options.seconds), options.rate, options.peers and options.peers.resolve())

@@ -31,6 +31,9 @@ def judges_audit(
     backend: Backend = None,
     rubric: Rubric = "general",
     repeats: Annotated[int, typer.Option(min=1, help="Answers per response, to see how far they agree.")] = 1,
+    settle: Annotated[
+        float | None, typer.Option(help="Repeat only until the mean reward is known to this, up to --repeats.")
+    ] = None,
     limit: Annotated[int | None, typer.Option("-n", "--limit", min=1, help="Judge a sample of so many.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of sample and resampling.")] = 0,
     concurrency: Concurrency = 8,
@@ -45,7 +48,7 @@ def judges_audit(
     from curate.judge.audit.report import render
 
     options: dict[str, Any] = {"judge": judge, "base_url": base_url, "backend": backend, "rubric": rubric}
-    options |= {"repeats": repeats, "limit": limit, "concurrency": concurrency, "max_cost": max_cost}
+    options |= {"repeats": repeats, "settle": settle, "limit": limit, "concurrency": concurrency, "max_cost": max_cost}
     options |= {"price": as_price(price), "context": context, "confirm": confirm, "quiet": quiet}
     found = audit(sets, workspace, seed=seed, **options)
     if json:

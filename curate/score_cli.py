@@ -57,6 +57,10 @@ def score(
         str | None, typer.Option(help="Stronger judge for the doubtful.", rich_help_panel=HOW)
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Answers per response.", rich_help_panel=HOW)] = 1,
+    settle: Annotated[
+        float | None,
+        typer.Option(help="Repeat only until the mean reward is known to this.", rich_help_panel=HOW),
+    ] = None,
     references: Annotated[
         str | None, typer.Option(help="Model that writes reference answers (maths, code).", rich_help_panel=HOW)
     ] = None,
@@ -106,6 +110,7 @@ def score(
         panel=panel or (),
         escalate=escalate,
         repeats=repeats,
+        settle=settle,
         references=references,
         effort=effort,
         context=context,

@@ -32,6 +32,7 @@ def score(
     panel: Sequence[str] = (),
     escalate: str | None = None,
     repeats: int = 1,
+    settle: float | None = None,
     references: str | None = None,
     effort: str | None = None,
     context: int = 16_384,
@@ -61,6 +62,7 @@ def score(
         panel: Further judges on the same server; the reward is the mean over all.
         escalate: Stronger judge for the responses whose grades are doubtful.
         repeats: Answers per response; the reward is their mean.
+        settle: Ask for another answer only until 95 % of the mean reward's error is below this; `repeats` is the most.
         references: Model that writes reference answers for maths and code, one per prompt.
         effort: How much a reasoning model shall think: minimal, low, medium or high.
         context: Tokens of context that a call may take; a server with less is found out.
@@ -97,6 +99,7 @@ def score(
         panel=tuple(panel),
         escalate=escalate,
         repeats=repeats,
+        settle=settle,
         references=references,
         effort=effort,
         context=context,

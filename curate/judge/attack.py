@@ -92,6 +92,10 @@ def load(name: str = "injections.toml") -> Injections:
         for prompt, answer in found.benign
         if steering.steers(view.clean(answer))
     ]
+    for family in found.families:
+        missed = [answer for _, answer in found.weak if not steering.steers(view.clean(found.attacked(family, answer)))]
+        if found.weak and len(missed) == len(found.weak):
+            mistakes.append(f"no pattern finds the family `{family}`: around every weak answer it is missed")
     if mistakes:
         listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
         raise RuleError(f"the injections have mistakes:\n{listed}", where=path)

@@ -12,6 +12,7 @@ from curate.judge.cost import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from curate.judge.rates import Rates
     from curate.judge.rubric import Rubric
     from curate.judge.store import Judgement
 
@@ -75,6 +76,11 @@ class Backend(Protocol):
     @property
     def reached(self) -> bool:
         """Whether it has answered anything yet."""
+        ...
+
+    @property
+    def rates(self) -> Rates:
+        """What it will still take before it refuses."""
         ...
 
     async def ask(self, call: Call) -> Judgement:

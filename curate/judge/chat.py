@@ -18,6 +18,7 @@ from curate.judge.wire import BadRequestError, RowError, count_of, not_an_answer
 
 if TYPE_CHECKING:
     from curate.judge.call import Call
+    from curate.judge.rates import Rates
     from curate.judge.wire import Wire
 
 # How a reply is held to its schema, the strictest first.
@@ -84,6 +85,11 @@ class Chat:
     def reached(self) -> bool:
         """Whether the server has answered anything yet."""
         return self._wire.reached
+
+    @property
+    def rates(self) -> Rates:
+        """What the server says that it will still take."""
+        return self._wire.rates
 
     def worst_in(self, call: Call) -> int:
         """The most tokens that a prompt may be billed for."""
@@ -167,7 +173,8 @@ class Chat:
         """Hold replies to their shape by something else when too many of the first do not have it."""
         if call.rubric is None or call.schemas is None or self._seen >= WATCHED:
             return
-        readings = read(judgement.content, judgement.finish_reason, None, call.rubric, tuple(call.slots.values()))
+        slots = tuple(call.slots.values())
+        readings = read(judgement.content, judgement.finish_reason, None, call.rubric, slots, None, len(slots))
         self._seen += 1
         self._broken += any(reading.status == "unparsed" for reading in readings.values())
         if self._broken > max(2, MOST_BROKEN * self._seen) and self.abilities.format + 1 < len(FORMATS):

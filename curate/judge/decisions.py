@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curate.judge.call import Call
+    from curate.judge.rates import Rates
     from curate.judge.rubric import Rubric
     from curate.judge.wire import Wire
 
@@ -52,6 +53,11 @@ class Decisions:
     def reached(self) -> bool:
         """Whether the server has answered anything yet."""
         return self._wire.reached
+
+    @property
+    def rates(self) -> Rates:
+        """What the server says that it will still take."""
+        return self._wire.rates
 
     def worst_in(self, call: Call) -> int:
         """The most tokens that a prompt may be billed for, its questions included."""

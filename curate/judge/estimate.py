@@ -56,20 +56,18 @@ def estimate(
     store: Path,
     *,
     hosted: bool,
-    strong: Plan | None = None,
-    settled: bool = False,
+    maybe: Sequence[Plan] = (),
 ) -> Estimate:
     """What the missing judgements of these judges will take; nothing is sent.
 
     Args:
-        plans: One per judge, with the reference answers that there are.
+        plans: What is asked for in any case, one or more per judge, with the reference answers that there are.
         have: Ids that are graded, set aside, or on their way.
         tariff: The price of every judge.
         concurrency: Calls in flight.
         store: Path of the store, for how long earlier calls took, and what is known of the servers.
         hosted: Whether replies may carry reasoning that is billed.
-        strong: The plan of the judge that the doubtful go to, for those that may be; None = there is none.
-        settled: Whether it is known that these are doubtful: then they are calls to send, not the worst case.
+        maybe: What may be asked for besides: more repeats, a stronger judge. It counts for the most alone.
     """
     bill, reasoning = _Bill(), REASONING_TOKENS if hosted else 0
     responses: set[str] = set()
@@ -82,9 +80,9 @@ def estimate(
         asked[helper] = plans[0].context
         most = (call.most_in, call.reply_tokens + reasoning)
         bill.add(tariff.of(helper, single=True), (call.tokens_in, EXPECTED_REFERENCE), most)
-    for plan in (*plans, *([strong] if strong else [])):
+    for number, plan in enumerate((*plans, *maybe)):
         price = tariff.of(plan.who)
-        sure = plan is not strong or settled
+        sure = number < len(plans)
         for shard in plan.ws.shards("conversations"):
             items = list(plan.items(shard))
             late = {i for item in items if item.reference in awaited for i in item.wanted}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import InputError, WorkspaceError
-from curate.judge.store import FILE, Judgement, Store, connect, errors, judgement_of
+from curate.judge.store import FILE, Judgement, Store, judgement_of
+from curate.judge.database import connect, errors
 from curate.workspace import Workspace, atomic, parquet_options
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def schema() -> pa.Schema:
 
     texts = ("key", "api", "model", "served_model", "system_fingerprint", "rubric", "content", "odds")
     counts = ("tokens_in", "tokens_cached", "tokens_out")
-    graded = pa.struct([("id", pa.string()), ("slot", pa.string()), ("partial", pa.bool_())])
+    graded = pa.struct([("id", pa.string()), ("slot", pa.string()), ("partial", pa.bool_()), ("last", pa.int32())])
     fields = [pa.field(name, pa.string()) for name in (*texts, "refusal", "finish_reason")]
     fields += [pa.field(name, pa.int64()) for name in counts]
     fields += [pa.field("seconds", pa.float64()), pa.field("graded", pa.list_(graded))]
@@ -61,7 +62,7 @@ def export(workspace: str | Path, out: str | Path) -> int:
     ):
         cursor = connection.execute("SELECT * FROM judgements ORDER BY key")
         while rows := cursor.fetchmany(GROUP):
-            graded = "SELECT id, slot, partial FROM graded WHERE call = ? ORDER BY id"
+            graded = "SELECT id, slot, partial, last FROM graded WHERE call = ? ORDER BY id"
             found = [
                 _plain(judgement_of(row)) | {"graded": _graded(connection.execute(graded, (row[0],)))} for row in rows
             ]
@@ -99,7 +100,9 @@ def load(workspace: str | Path, pack: str | Path) -> tuple[int, int]:
                         fresh += 1
                         graded = row.pop("graded") or []
                         partial = {one["id"] for one in graded if one["partial"]}
-                        store.keep(_judgement(row), {one["id"]: one["slot"] for one in graded}, partial)
+                        slots = {one["id"]: one["slot"] for one in graded}
+                        last = max((one.get("last") or 0 for one in graded), default=0) or None
+                        store.keep(_judgement(row), slots, partial, last)
     except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as error:
         raise InputError(f"the pack cannot be read: {error}", where=pack) from error
     return seen, fresh
@@ -116,4 +119,4 @@ def _judgement(row: dict[str, Any]) -> Judgement:
 
 
 def _graded(rows: Any) -> list[dict[str, Any]]:
-    return [{"id": i, "slot": slot, "partial": bool(partial)} for i, slot, partial in rows]
+    return [{"id": i, "slot": slot, "partial": bool(partial), "last": last} for i, slot, partial, last in rows]

@@ -1,8 +1,9 @@
 """From a judge's reply to levels per response, or to a reason why there are none. Never a guess, never a default.
 
-A reply may quote a grade from the data, so only what cannot be a quotation counts: a reply that is one JSON
-object and nothing else, thoughts and a fence aside. Broken JSON is not repaired beyond a stray comma, and no
-object is picked out of prose: either may well take a quoted grade for the judge's own.
+A reply may quote a grade from the data, so only what cannot be a quotation counts: a reply that is one object
+and nothing else, thoughts and a fence aside. No object is picked out of prose, and none is mended: either may well
+take a quoted grade for the judge's own. What is nearly JSON (`curate.judge.lenient`) is an object whose every key
+was asked for: a quotation that breaks out of its string has to bring another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from curate.judge import lenient
 from curate.judge import levels as odds_of
 from curate.judge.rubric import TOP_LEVEL
 
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
 
     from curate.judge.rubric import Rubric
 
-VERSION = 3  # rises when the same reply may be read differently
+VERSION = 4  # rises when the same reply may be read differently
 
-_FENCE = re.compile(r"\s*```(?:json)?\s*(\{.*\})\s*```\s*", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"\s*```(?:json5?|python)?\s*(\{.*\})\s*```\s*", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _RATING = re.compile(r"\[\[\s*(-?\d+(?:\.\d+)?)\s*\]\]")
 _COMMA = re.compile(r",(\s*[}\]])")
+_SLOT = re.compile(r"r([1-9]\d?)")
 _MENU = {str(level) for level in range(TOP_LEVEL + 1)}
 REFUSED = frozenset({"content_filter", "safety", "refusal"})
 
@@ -62,6 +65,7 @@ def read(
     rubric: Rubric,
     slots: Sequence[str] = ("r1",),
     odds: dict[int, dict[str, float]] | None = None,
+    last: int | None = None,
 ) -> dict[str, Reading]:
     """The readings of a reply, by slot.
 
@@ -72,6 +76,7 @@ def read(
         rubric: Its criteria must all be there, each 0 to 4.
         slots: The responses asked about: r1, r2 …
         odds: Probabilities of digits by their place in the reply, as of `levels.digits`.
+        last: Number of the last response that the call asked about; None = not known.
     """
     if refusal or finish_reason in REFUSED:
         declined = Reading("refused", text=f"the judge declined: {(refusal or finish_reason or '')[:200]}")
@@ -81,7 +86,8 @@ def read(
     if rubric.reply == "rating":
         return {slots[0]: rating(content, rubric, cut=finish_reason == "length")}
     try:
-        value, exact = _answer(content, slots, cut=finish_reason == "length")
+        value, exact, strict = _answer(content, slots, cut=finish_reason == "length")
+        _check_keys(value, rubric, last, strict=strict)
     except UnparsedError as reason:
         return dict.fromkeys(slots, Reading("unparsed", text=str(reason)))
     where = odds_of.places(content) if odds and exact else {}
@@ -137,17 +143,44 @@ def _evidence(value: Any) -> str | None:
     return text or None
 
 
-def _answer(content: str, slots: Sequence[str], *, cut: bool) -> tuple[dict[str, Any], bool]:
-    """The reply as an object with all slots, and whether it is that to the letter: no fence, no thoughts."""
+def _answer(content: str, slots: Sequence[str], *, cut: bool) -> tuple[dict[str, Any], bool, bool]:
+    """The reply as an object with all slots; whether it is that to the letter, and whether it is JSON at all."""
     text = _THOUGHT.sub("", content)
     fenced = _FENCE.fullmatch(text)
-    value = _object(fenced[1] if fenced else text)
+    inner = fenced[1] if fenced else text
+    value, strict = _object(inner), True
+    if value is None:
+        value, strict = _nearly(inner), False
     if value is None:
         why = "the reply was cut at its token limit" if cut else "text around an object may quote one"
         raise UnparsedError(f"the reply is not one JSON object; {why}")
     if missing := [slot for slot in slots if slot not in value]:
         raise UnparsedError(f"the JSON object has no `{missing[0]}`")
-    return value, text == content and fenced is None
+    return value, strict and text == content and fenced is None, strict
+
+
+def _nearly(text: str) -> dict[str, Any] | None:
+    try:
+        return lenient.read(text)
+    except lenient.NoObjectError:
+        return None
+
+
+def _check_keys(value: dict[str, Any], rubric: Rubric, last: int | None, *, strict: bool) -> None:
+    """What was not asked for: of JSON no object, of what is nearly JSON nothing.
+
+    A quotation that ends its string can put a grade of its own in place of the judge's, but must then begin another
+    object for the judge's words to go on in.
+    """
+    known = {"evidence", "flags", *(criterion.name for criterion in rubric.criteria)}
+    for key, grade in value.items():
+        number = _SLOT.fullmatch(key)
+        asked = number is not None and (last is None or int(number[1]) <= last)
+        stray = not asked and (isinstance(grade, dict) or not (strict or key == "task"))
+        inside = sorted(grade.keys() - known) if asked and not strict and isinstance(grade, dict) else []
+        if stray or inside:
+            name = (key if stray else inside[0])[:40]
+            raise UnparsedError(f"`{name}` was not asked for; a quotation may have made it")
 
 
 def _object(text: str) -> dict[str, Any] | None:

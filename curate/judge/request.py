@@ -26,6 +26,7 @@ class Request(NamedTuple):
     panel: tuple[str, ...]
     escalate: str | None
     repeats: int
+    settle: float | None
     references: str | None
     effort: str | None
     context: int
@@ -56,6 +57,10 @@ def check(request: Request) -> None:
             raise CurateError(f"`{name}` is {value}; it must be {bound:,} or more")
     if request.share is not None and not 0 < request.share <= 1:
         raise CurateError(f"`sample` is {request.share}; it must be above 0, up to 1")
+    if request.settle is not None and not 0 < request.settle <= 1:
+        raise CurateError(f"`settle` is {request.settle}; it must be a reward above 0, up to 1")
+    if request.settle is not None and request.repeats < 2:
+        raise CurateError("`settle` needs answers to settle by", hint="--repeats 5: at most five per response")
     for name in (request.judge, *request.panel, *filter(None, (request.escalate, request.references))):
         if not name.strip() or name != name.encode("utf-8", "replace").decode():
             raise CurateError(f"`judge` is {name!r}; it must be `local` or the name of a model")

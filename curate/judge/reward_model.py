@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from curate.errors import JudgeError, MissingExtraError
 from curate.judge.parse import Reading
+from curate.judge.rates import Rates
 from curate.judge.store import Judgement
 from curate.judge.wire import BadRequestError, RowError, count_of, not_an_answer, text_of
 
@@ -55,6 +56,7 @@ class Encoder:
             what = f"the model gives {self._encoder.num_labels} numbers per response, a reward model gives one"
             raise JudgeError(what, where=model)
         self._lock = asyncio.Lock()
+        self.rates = Rates()
 
     def worst_in(self, call: Call) -> int:
         """Nothing is billed."""
@@ -88,6 +90,11 @@ class Served:
     def reached(self) -> bool:
         """Whether the server has answered anything yet."""
         return self._wire.reached
+
+    @property
+    def rates(self) -> Rates:
+        """What the server says that it will still take."""
+        return self._wire.rates
 
     def worst_in(self, call: Call) -> int:
         """The most tokens that a prompt may be billed for."""

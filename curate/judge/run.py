@@ -7,22 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, JudgeError, PartlyDoneError
-from curate.judge import backends, batch, choose, prompt
+from curate.judge import ahead, backends, batch, choose, prompt
 from curate.judge.address import OPENAI, address, is_local
 from curate.judge.buying import buy
 from curate.judge.cost import Budget, Estimate
-from curate.judge.estimate import estimate
 from curate.judge.plan import Plan
 from curate.judge.result import ScoreResult
 from curate.judge.sample import sample
 from curate.judge.schedule import Outcome
 from curate.judge.store import FILE, Answers, Store, known, quarantined, receipts, usage
 from curate.judge.tariff import Tariff
-from curate.judge.writing import Scores, doubtful, unread, write
+from curate.judge.writing import Scores, unread, write
 
 if TYPE_CHECKING:
     from curate.console import Talk
-    from curate.judge.plan import Who
     from curate.judge.request import Request
     from curate.workspace import Workspace
 
@@ -73,11 +71,11 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
     base_url = address(request.base_url)
     path = ws.path / FILE
     stored = Answers(path)
-    plans = [_with_references(plan, stored) for plan in _plans(ws, request, base_url)]
+    plans = [ahead.with_references(plan, stored) for plan in _plans(ws, request, base_url)]
     free = all(plan.who.server == "here" for plan in plans) or is_local(base_url or OPENAI)
     helpers = [backends.who(request, name, base_url) for name in (request.escalate, request.references) if name]
     tariff = Tariff(request, [*(plan.who for plan in plans), *helpers], base_url, free=free)
-    expected = _expected(request, plans, tariff, stored, base_url)
+    expected = ahead.expected(request, plans, tariff, stored, base_url)
     if not request.offline:
         talk.say(f"{_names(request)}: {expected}{_more(request, expected)}")
     if request.dry_run:
@@ -89,32 +87,6 @@ def run(ws: Workspace, talk: Talk, request: Request) -> ScoreResult:
             what = f"{store.moved:,} answers of an earlier curate answer another question"
             talk.warn(f"{what}; they stay in `judgements_1`, and no grade is read from them")
         return _judged(Job(ws, talk, request, base_url, store, Budget(request.max_cost), tariff), plans, expected)
-
-
-def _expected(
-    request: Request, plans: list[Plan], tariff: Tariff, stored: Answers, base_url: str | None
-) -> Estimate:
-    """What is missing by what is stored now: nothing, when a run like this one has ended before."""
-    path = stored.path
-    places = known(path)
-    have = set(places) | set(quarantined(path))
-    if request.retry:
-        have -= set(quarantined(path)) | unread(Scores(plans, stored, places, {}))
-    if request.backend == "batch":
-        have |= set(batch.waiting(path))
-    more: dict[str, Any] = {"hosted": base_url is None}
-    if request.escalate is None:
-        return estimate(plans, have, tariff, request.concurrency, path, **more)
-    strong = backends.who(request, request.escalate, base_url)
-    anything = replace(plans[0].of(strong), repeats=1)
-    expected = estimate(plans, have, tariff, request.concurrency, path, strong=anything, **more)
-    if expected.calls:
-        return expected
-    # Every judge of the panel has spoken, so it is known which responses are doubtful.
-    doubted = _escalation(plans, stored, strong)
-    if request.retry:
-        have -= unread(Scores([doubted], stored, places, {}))
-    return estimate(plans, have, tariff, request.concurrency, path, strong=doubted, settled=True, **more)
 
 
 def _judged(job: Job, plans: list[Plan], expected: Estimate) -> ScoreResult:
@@ -188,13 +160,23 @@ def _bought(job: Job, plans: list[Plan], expected: Estimate) -> tuple[list[Plan]
         if failed := len(job.outcome.failed):
             job.talk.warn(f"{failed:,} reference answers could not be had: what they are for is judged without")
         job.outcome.failed.clear()
-        plans = [_with_references(plan, job.store) for plan in plans]
+        plans = [ahead.with_references(plan, job.store) for plan in plans]
     for plan in plans:
-        job.buy(plan, expected.responses)
+        job.buy(ahead.first(plan, request), expected.responses)
+        _settle(job, plan)
     escalated = _escalated(job, plans)
     if escalated is not None and escalated.chosen:
         job.buy(escalated, len(escalated.chosen))
     return plans, escalated
+
+
+def _settle(job: Job, plan: Plan) -> None:
+    """Answers one by one, for those that need them; it ends when a round brought nothing."""
+    answers = -1
+    while len(have := known(job.store.path)) > answers and (more := ahead.repeats(plan, job.request, job.store)):
+        answers = len(have)
+        for one in more:
+            job.buy(one, len(one.chosen or ()))
 
 
 def _escalated(job: Job, plans: list[Plan]) -> Plan | None:
@@ -202,28 +184,7 @@ def _escalated(job: Job, plans: list[Plan]) -> Plan | None:
     if job.request.escalate is None:
         return None
     strong = backends.who(job.request, job.request.escalate, job.base_url)
-    return _escalation(plans, job.store, strong)
-
-
-def _escalation(plans: list[Plan], stored: Answers, strong: Who) -> Plan:
-    found = Scores(plans, stored, known(stored.path), {})
-    return replace(plans[0].of(strong, doubtful(found)), repeats=1)
-
-
-def _with_references(plan: Plan, stored: Answers) -> Plan:
-    """The plan with the reference answers that are stored."""
-    if plan.references is None:
-        return plan
-    places = known(stored.path)
-    wanted = {
-        item.reference: places[item.reference].call
-        for shard in plan.ws.shards("conversations")
-        for item in plan.items(shard)
-        if item.reference is not None and item.reference in places
-    }
-    answers = stored.read(set(wanted.values()))
-    texts = {i: answers[call].content for i, call in wanted.items() if call in answers}
-    return replace(plan, references={i: text for i, text in texts.items() if text and text.strip()})
+    return ahead.escalation(plans, job.store, strong)
 
 
 def _account_for_lost(job: Job) -> int:
@@ -269,7 +230,8 @@ def _record(
     entry: dict[str, Any] = {"judge": found.judge, "rubric": found.rubric}
     entry |= {"rubrics": {title: r.policy for title, r in found.plans[0].chooser.rubrics.items()}}
     entry |= {"prompt": prompt.VERSION, "limit": request.limit, "sample": request.share, "where": request.where}
-    entry |= {"seed": request.seed, "repeats": request.repeats, "references": request.references}
+    entry |= {"seed": request.seed, "repeats": request.repeats, "settle": request.settle}
+    entry |= {"references": request.references}
     entry |= {"statuses": statuses, "graded": aspects, "judgements": len(after)}
     job.ws.record("score", {**entry, "tokens_in": tokens[0], "tokens_out": tokens[1]})
 

@@ -3,6 +3,7 @@
 Measured against a simulated provider (40 requests/s): fixed 64 in flight with SDK retries lost 30 % of the rows.
 Halting everyone on Retry-After loses none, but stands still for a second each time; going on at a little below the
 pace that the server has shown refuses less often, and grows until it is refused again.
+A server that says what it has left is not asked for more than that.
 """
 
 from __future__ import annotations
@@ -166,14 +167,15 @@ class Scheduler:
         tokens = (self._backend.worst_in(call), self._backend.worst_out(call))
         dollars = self._budget.worst(*tokens)
         while True:
-            await self._enter()
+            await self._enter(call)
             sent = monotonic()
             try:
                 await asyncio.wrap_future(self._store.intend(call.key, *tokens, dollars))
                 judgement = await self._backend.ask(call)
             except BusyError as busy:
                 self._store.failed(call.key, "busy", None)
-                self._hold(busy.seconds)
+                # A server that says no time for a refusal may have said how much it has left.
+                self._hold(self._room(call) or None if busy.seconds is None else busy.seconds)
             except RowError as error:
                 self._store.failed(call.key, str(error), None)
                 raise
@@ -219,13 +221,18 @@ class Scheduler:
                 hint="what was judged is stored; run the same command again when it works",
             ) from None
 
-    async def _enter(self) -> None:
+    def _room(self, call: Call) -> float:
+        """Seconds until the server's limits have room for a call; 0 = they have, or it says nothing of them."""
+        return self._backend.rates.wait(call.tokens_in, self._backend.worst_out(call), monotonic())
+
+    async def _enter(self, call: Call) -> None:
         async with self._gate:
             while True:
                 await self._gate.wait_for(lambda: self._in_flight < max(1, int(self._limit)))
                 now = monotonic()
-                pause = max(self._hold_until, self._next) - now
+                pause = max(max(self._hold_until, self._next) - now, self._room(call))
                 if pause <= 0:
+                    self._backend.rates.take(call.tokens_in, self._backend.worst_out(call), now)
                     self._in_flight += 1
                     self._next = max(self._next, now - BURST) + (1 / self._pace if self._pace else 0.0)
                     return

@@ -10,41 +10,21 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curate.errors import WorkspaceError
 from curate.judge.cost import money
+from curate.judge.database import connect, errors, readable, set_up
 from curate.judge.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
 FILE = "judgements.sqlite"
-VERSION = 3
-READABLE = (2, 3)  # the same but for what a call in flight may cost
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS judgements (
-  key TEXT PRIMARY KEY, api TEXT NOT NULL, model TEXT NOT NULL, served_model TEXT, system_fingerprint TEXT,
-  rubric TEXT NOT NULL, content BLOB, odds TEXT, refusal TEXT, finish_reason TEXT,
-  tokens_in INTEGER, tokens_cached INTEGER, tokens_out INTEGER, seconds REAL, at REAL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS graded (
-  id TEXT PRIMARY KEY, call TEXT NOT NULL, slot TEXT NOT NULL, partial INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attempts (
-  call TEXT NOT NULL, what TEXT NOT NULL, tokens_in INTEGER, tokens_out INTEGER, seconds REAL, at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS inflight (
-  call TEXT PRIMARY KEY, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, at REAL NOT NULL,
-  dollars REAL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine (
-  id TEXT PRIMARY KEY, call TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS endpoints (name TEXT PRIMARY KEY, found TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
-"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +73,7 @@ class Answers:
     def read(self, calls: Iterable[str]) -> dict[str, Judgement]:
         """The committed judgements among these calls."""
         found: dict[str, Judgement] = {}
-        if not _readable(self.path):
+        if not readable(self.path):
             return found
         with errors(self.path), closing(connect(self.path)) as connection:
             for call in calls:
@@ -110,7 +90,7 @@ class Store(Answers):
         super().__init__(path)
         self.moved = 0
         with errors(path), closing(connect(path)) as connection:
-            self.moved = _set_up(connection)
+            self.moved = set_up(connection)
         self._writer = Writer(path, connect)
 
     def __enter__(self) -> Store:
@@ -140,14 +120,24 @@ class Store(Answers):
         row = (call, tokens_in, tokens_out, time(), dollars)
         return self._writer.put(("INSERT OR REPLACE INTO inflight VALUES (?,?,?,?,?)", row))
 
-    def keep(self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = ()) -> Future[None]:
-        """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part."""
+    def keep(
+        self, judgement: Judgement, slots: Mapping[str, str], partial: Container[str] = (), last: int | None = 0
+    ) -> Future[None]:
+        """Keep a reply, and which responses (by id) it grades in which slot, and which of them it saw in part.
+
+        Args:
+            judgement: The reply.
+            slots: Response id to slot.
+            partial: Ids of those of which only head and tail were shown.
+            last: Number of the last response that the call asked about; 0 = as many as there are slots.
+        """
+        asked = len(slots) if last == 0 else last
         usage = (judgement.tokens_in, judgement.tokens_out, judgement.seconds)
         now = time()
         return self._writer.put(
             ("INSERT OR IGNORE INTO judgements VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", (*_row(judgement), now)),
             *(
-                ("INSERT OR REPLACE INTO graded VALUES (?,?,?,?)", (i, judgement.key, slot, i in partial))
+                ("INSERT OR REPLACE INTO graded VALUES (?,?,?,?,?)", (i, judgement.key, slot, i in partial, asked))
                 for i, slot in slots.items()
             ),
             *(("DELETE FROM quarantine WHERE id = ?", (i,)) for i in slots),
@@ -177,17 +167,22 @@ class Store(Answers):
         return self._writer.put((f"INSERT OR REPLACE INTO {table} VALUES (?,?,?)", row))
 
 class Place(NamedTuple):
-    """Where the grade of a response stands."""
+    """Where the grade of a response stands.
+
+    Attributes:
+        last: Number of the last response that the call asked about; None = an earlier curate did not keep it.
+    """
 
     call: str
     slot: str
     partial: bool
+    last: int | None = None
 
 
 def known(path: Path) -> dict[str, Place]:
     """Ids of all graded responses, with the place of the grade; empty when there is no store."""
-    rows = _rows(path, "SELECT id, call, slot, partial FROM graded")
-    return {i: Place(call, slot, bool(partial)) for i, call, slot, partial in rows}
+    rows = _rows(path, "SELECT * FROM graded")
+    return {i: Place(call, slot, bool(partial), *last) for i, call, slot, partial, *last in rows}
 
 
 def places(path: Path, ids: Iterable[str]) -> dict[str, Place]:
@@ -195,8 +190,8 @@ def places(path: Path, ids: Iterable[str]) -> dict[str, Place]:
     found = {}
     for some in _chunks(ids):
         marks = ",".join("?" * len(some))
-        for i, *place in _rows(path, f"SELECT id, call, slot, partial FROM graded WHERE id IN ({marks})", some):
-            found[i] = Place(place[0], place[1], bool(place[2]))
+        for i, call, slot, partial, *last in _rows(path, f"SELECT * FROM graded WHERE id IN ({marks})", some):
+            found[i] = Place(call, slot, bool(partial), *last)
     return found
 
 
@@ -259,27 +254,6 @@ def remembered(path: Path, table: str) -> dict[str, Any]:
 _VALUE = {"endpoints": "found", "batches": "state"}
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection that waits for others; what it commits survives a crash of the machine."""
-    connection = sqlite3.connect(path, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-@contextmanager
-def errors(path: Path) -> Iterator[None]:
-    """Around everything that reads or writes a store.
-
-    Raises:
-        WorkspaceError: The file is damaged, or cannot be written.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise WorkspaceError(f"the judgements cannot be read or written: {error}", where=path) from error
-
-
 def judgement_of(row: Sequence[Any]) -> Judgement:
     """A row of the table `judgements`."""
     content = None if row[6] is None else zlib.decompress(row[6]).decode()
@@ -296,47 +270,11 @@ def _row(judgement: Judgement) -> tuple[Any, ...]:
     return (*head, *middle, judgement.tokens_in, judgement.tokens_cached, judgement.tokens_out, judgement.seconds)
 
 
-def _set_up(connection: sqlite3.Connection) -> int:
-    """Make the tables. Answers of the first version are moved to `judgements_1`; returns how many there are.
-
-    They answer other questions (one call per response, another wording), so they are no grades here; they stay
-    readable because they were paid for.
-    """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise WorkspaceError(
-            f"the judgements are of version {version}, this curate knows up to {VERSION}",
-            where=connection.execute("PRAGMA database_list").fetchone()[2],
-            hint="upgrade with `pip install -U curate-chat`",
-        )
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    with connection:
-        if version == 2:
-            connection.execute("ALTER TABLE inflight ADD COLUMN dollars REAL")
-        if version == 0 and "judgements" in names:
-            connection.execute("ALTER TABLE judgements RENAME TO judgements_1")
-            names.add("judgements_1")
-        for statement in _TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    if version == 0 and "judgements_1" in names:
-        return int(connection.execute("SELECT count(*) FROM judgements_1").fetchone()[0])
-    return 0
-
-
 def _rows(path: Path, query: str, values: Sequence[str] = ()) -> list[Any]:
-    if not _readable(path):
+    if not readable(path):
         return []
     with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
         return connection.execute(query, values).fetchall()
-
-
-def _readable(path: Path) -> bool:
-    """Whether there is a store of this version, or of one that is read as it is."""
-    if not path.exists():
-        return False
-    with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
-        return connection.execute("PRAGMA user_version").fetchone()[0] in READABLE
 
 
 def seconds(path: Path, most: int = 200) -> list[float]:

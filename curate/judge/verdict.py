@@ -57,14 +57,16 @@ class Verdict:
         return self.status != "ok" or unsure or STEERS in self.flags
 
 
-def readings(judgement: Judgement, rubric: Rubric, slots: Sequence[str]) -> dict[str, Reading]:
-    """What a judgement says, by slot."""
+def readings(
+    judgement: Judgement, rubric: Rubric, slots: Sequence[str], last: int | None = None
+) -> dict[str, Reading]:
+    """What a judgement says, by slot; `last` is the number of the last response that it was asked about."""
     if judgement.api == "decisions":
         return decisions.read(judgement.content, rubric, slots)
     if judgement.api == "reward-model":
         return {slots[0]: reward_model.read(judgement.content)}
     return parse.read(
-        judgement.content, judgement.finish_reason, judgement.refusal, rubric, slots, judgement.odds
+        judgement.content, judgement.finish_reason, judgement.refusal, rubric, slots, judgement.odds, last
     )
 
 
@@ -131,7 +133,7 @@ def _reading(
     if place is None or judgement is None:
         return None
     # By its own slot alone: one that is missing spoils no other.
-    return readings(judgement, rubric, (place.slot,))[place.slot]
+    return readings(judgement, rubric, (place.slot,), place.last)[place.slot]
 
 
 def _reward(rubric: Rubric, reading: Reading, place: Place) -> float:

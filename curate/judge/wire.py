@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ import orjson
 
 from curate.errors import JudgeError
 from curate.judge.address import OPENAI, api_key, public, redact, secrets
+from curate.judge.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +36,8 @@ LARGEST_COUNT = 2**63 - 1  # what the store can hold
 PLAIN_SECRET = 8  # characters; a shorter one (`none`, `0`) may stand in an honest reply
 
 _NO_MODEL = re.compile(r"model.{0,80}(not found|not exist|unknown|not supported)|no such model", re.IGNORECASE)
+# When the request of this task was sent.
+_BEGUN: ContextVar[float] = ContextVar("begun")
 
 
 class BusyError(Exception):
@@ -98,6 +102,7 @@ class Wire:
         self.model = model
         self.address = public(url)
         self.reached = False
+        self.rates = Rates()
         self._longest = LONGEST_REPLY if longest is None else longest
 
     async def __aenter__(self) -> Wire:
@@ -134,6 +139,7 @@ class Wire:
         import openai
 
         begun = monotonic()
+        _BEGUN.set(begun)
         try:
             async with asyncio.timeout(TIMEOUT), request as reply:
                 body: bytes = reply.http_response.extensions["body"]
@@ -147,6 +153,7 @@ class Wire:
     async def _receive(self, response: Response) -> None:
         """Read every answer here, so that none is larger than `LONGEST_REPLY`; raise what a failure means."""
         self.reached = True
+        self.rates.hear(response.headers, monotonic(), _BEGUN.get(None))
         # 64 KiB of gzip unpack to 64 MiB at most; of brotli, zstd or gzip in gzip to anything.
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise AgainError("the answer is packed in a way that was not asked for", billed=True)

@@ -11,9 +11,9 @@ import pytest
 from fake_server import GOOD, Answer, Body, chat, responses, serve, slots
 
 from curate.errors import InputError, WorkspaceError
-from curate.judge.audit import Audit, audit, metrics
+from curate.judge.audit import Audit, audit, metrics, preference
 from curate.judge.audit.report import render
-from curate.judge.audit.shapes import read
+from curate.judge.audit.shapes import LabelledSet, read
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -156,6 +156,65 @@ def test_a_judge_that_knows_beats_length_and_one_that_counts_letters_is_reported
     text = "\n".join(render(found))
     assert "does NOT beat length" in text
     assert all(name in text for name in ("judge", "length", "constant", "random"))
+
+
+def test_a_constant_answer_that_a_judge_likes_is_told_and_one_that_it_does_not_is_too(tmp_path: Path) -> None:
+    found = judged(tmp_path / "a", lambda text: 4 if "right" in text or "Overview" in text else 1)
+    null = found.sets[0].null
+    assert {name: one.answers for name, one in null.items()} == {"polite": 40, "polished": 40}
+    assert (null["polished"].mean, null["polished"].beats) == (1.0, pytest.approx(0.75))
+    assert (null["polite"].mean, null["polite"].beats) == (0.25, pytest.approx(0.25))
+    assert "a constant answer (polished) to 40 prompts: mean reward 1.00, above 75%" in "\n".join(render(found))
+
+
+def pairs(path: Path, judge: str, level: Any) -> Audit:
+    """40 prompts with an answer by gpt4 and one by claude; the labels prefer either as often, and either side."""
+    rows = []
+    for i in range(40):
+        votes = dict.fromkeys(("annotator1", "annotator2", "annotator3"), 1 + i % 2)
+        answers = {"response1": f"by gpt4 {i}", "response2": f"by claude {i}"}
+        if i % 4 < 2:
+            answers = {"response1": answers["response2"], "response2": answers["response1"]}
+        names = "claude_gpt4" if i % 4 < 2 else "gpt4_claude"
+        rows.append({"instruction": f"q{i}", "input": "", **answers, "cmp_key": names, **votes})
+
+    def script(body: Body, _: int) -> Answer:
+        levels = zip(slots(body), responses(body), strict=True)
+        names = ("correct", "follows", "complete", "clear")
+        return chat(json.dumps({slot: GOOD | dict.fromkeys(names, level(text)) for slot, text in levels}))
+
+    with serve(script) as server:
+        more = {"judge": judge, "base_url": server.base_url, "rubric": "general", "quiet": True, "concurrency": 16}
+        return audit([jsonl(path / "pairs.jsonl", *rows)], path / "w", **more)
+
+
+def test_a_judge_that_prefers_its_own_kind_is_told_so_and_one_that_does_not_is_not(tmp_path: Path) -> None:
+    found = pairs(tmp_path / "own", "gpt-6-luna", lambda text: 4 if "gpt4" in text else 2)
+    bias = found.sets[0].bias
+    assert bias.akin == ("gpt4",)
+    assert bias.preferred["gpt4"].value == pytest.approx(0.5)
+    assert bias.preferred["claude"].value == pytest.approx(-0.5)
+    assert (bias.preferred["gpt4"].low or 0) > 0
+    assert bias.first.value == pytest.approx(0)
+    assert "gpt4* +0.50" in "\n".join(render(found))
+    bias = pairs(tmp_path / "fair", "mistral-9", lambda _: 3).sets[0].bias
+    assert (bias.akin, bias.preferred, bias.first.value) == ((), {}, None), "who decides nothing prefers nobody"
+
+
+def test_a_judge_that_prefers_a_side_is_told_so() -> None:
+    found = LabelledSet("s")
+    for i in range(40):
+        found.pair(f"q{i}", "a", "b", float(i % 2))
+    rewards = np.tile([1.0, 0.5], 40)
+    side = preference.first(found, rewards)
+    assert side.value == pytest.approx(0.5)
+    assert (side.low or 0) > 0.3
+    assert [preference.akin("openai/GPT-6", name) for name in ("gpt4_turbo", "claude-2", "", "6")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_answers_that_cannot_be_scored_are_a_figure_and_no_error(tmp_path: Path) -> None:

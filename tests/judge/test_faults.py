@@ -18,6 +18,7 @@ import curate
 from curate.errors import PartlyDoneError
 from curate.judge.call import Call
 from curate.judge.cost import Budget
+from curate.judge.rates import Rates
 from curate.judge.schedule import Scheduler
 from curate.judge.store import Judgement, Store
 from curate.judge.wire import AgainError, BusyError, RowError
@@ -33,6 +34,7 @@ class Provider:
         self.rate, self.retry_after = rate, retry_after
         self.bucket, self.at = rate / 4, 0.0
         self.answers: dict[str, int] = {}
+        self.rates = Rates()
         self.refused = 0
 
     def worst_in(self, call: Call) -> int:
@@ -102,6 +104,68 @@ def test_a_limit_of_n_per_second_is_used_to_85_percent_and_nothing_is_asked_twic
     assert len(provider.answers) == 4_000
     assert scheduler.outcome.failed == {}
     assert 4_000 / loop.now >= 0.85 * 40, f"{4_000 / loop.now:.1f}/s, {provider.refused} refusals"
+
+
+class Metered(Provider):
+    """Counts prompt and longest reply of each call against `limit` tokens a minute, as a bucket or by the minute."""
+
+    def __init__(self, limit: float, *, says: bool, window: bool) -> None:
+        super().__init__(1e9, None)
+        self.limit, self.says, self.window = limit, says, window
+        self.left = limit
+
+    def worst_out(self, call: Call) -> int:
+        return 100
+
+    async def ask(self, call: Call) -> Judgement:
+        now = asked = asyncio.get_running_loop().time()
+        self.at = self.at or now
+        if self.window:
+            if now // 60 > self.at // 60:
+                self.left = self.limit
+        else:
+            self.left = min(self.limit, self.left + (now - self.at) * self.limit / 60)
+        self.at = now
+        cost = call.tokens_in + 100
+        served = self.left >= cost
+        self.left -= cost * served
+        reset = 60 - now % 60 if self.window else (self.limit - self.left) / self.limit * 60
+        headers = {"x-ratelimit-limit-tokens": f"{self.limit:.0f}", "x-ratelimit-remaining-tokens": f"{self.left:.0f}"}
+        await asyncio.sleep(0.05)
+        if self.says:
+            headers["x-ratelimit-reset-tokens"] = f"{int(reset // 60)}m{reset % 60:.2f}s"
+            self.rates.hear(headers, asyncio.get_running_loop().time(), asked)
+        if not served:
+            self.refused += 1
+            raise BusyError(None)
+        await asyncio.sleep(1.0)
+        self.answers[call.key] = self.answers.get(call.key, 0) + 1
+        return Judgement(call.key, "chat", "m", content="{}")
+
+
+def metered(monkeypatch: pytest.MonkeyPatch, count: int, **options: bool) -> tuple[float, int]:
+    """Share of 60,000 tokens a minute that calls of 600 use, the first filling apart, and the refusals."""
+    loop = Loop()
+    monkeypatch.setattr("curate.judge.schedule.monotonic", loop.time)
+    provider = Metered(60_000, **options)
+    made = (Call(str(i), {str(i): "r1"}, None, "s", "x" * 1_792, 100) for i in range(count))
+    scheduler = Scheduler(provider, 64, Budget(None), Memory(), lambda _: None)  # type: ignore[arg-type]
+    loop.run_until_complete(scheduler.run(made))
+    loop.close()
+    assert set(provider.answers.values()) == {1}
+    assert len(provider.answers) == count
+    return (count * 600 - 60_000) / (loop.now / 60) / 60_000, provider.refused
+
+
+@pytest.mark.parametrize("window", [False, True])
+def test_a_server_that_says_what_is_left_is_used_to_85_percent_and_hardly_ever_refuses(
+    monkeypatch: pytest.MonkeyPatch, window: bool
+) -> None:
+    share, refused = metered(monkeypatch, 1_000, says=True, window=window)
+    before_share, before = metered(monkeypatch, 1_000, says=False, window=window)
+    assert share >= 0.85, f"{share:.2f}, silent {before_share:.2f}"
+    assert refused <= 5, f"{refused}, silent {before}"
+    assert refused < before / 2
 
 
 FAULTS: list[Answer] = [

@@ -82,7 +82,8 @@ def mathematics(body: Body) -> str:
 
 def run(path: Path, bill: Bill, server: Fake, **options: Any) -> Any:
     server.probe = bill.probe
-    return curate.score(path, **{"judge": "m", "base_url": server.base_url, "rubric": "general", **options, "quiet": True})
+    more = {"judge": "m", "base_url": server.base_url, "rubric": "general", "quiet": True}
+    return curate.score(path, **{**more, **options})
 
 
 def test_a_finished_run_with_references_costs_nothing_and_asks_nothing(tmp_path: Path) -> None:

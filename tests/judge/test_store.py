@@ -34,7 +34,11 @@ def test_a_judgement_comes_back_as_it_was(tmp_path: Path) -> None:
         found = open_store.read(["k", "missing", "empty"])
     assert found == {"k": dataclasses.replace(LINE, content='{"correct": 4} ü ?'), "empty": refused}
     assert store.usage(path) == {"k": (700, 50), "empty": (None, None)}
-    assert store.known(path) == {"id-1": ("k", "r1", False), "id-2": ("k", "r2", True), "id-3": ("empty", "r1", False)}
+    assert store.known(path) == {
+        "id-1": ("k", "r1", False, 2),
+        "id-2": ("k", "r2", True, 2),
+        "id-3": ("empty", "r1", False, 1),
+    }
 
 
 def test_the_first_answer_to_a_call_stands(tmp_path: Path) -> None:
@@ -50,7 +54,7 @@ def test_what_is_acknowledged_is_there_before_the_store_is_closed(tmp_path: Path
     with store.Store(path) as open_store:
         open_store.keep(LINE, {"id": "r1"}).result(5)
         assert "k" in store.usage(path)
-        assert store.known(path) == {"id": ("k", "r1", False)}
+        assert store.known(path) == {"id": ("k", "r1", False, 1)}
 
 
 def test_a_writer_that_dies_of_anything_is_an_error_for_all_who_wait(tmp_path: Path) -> None:
@@ -127,9 +131,10 @@ def test_a_store_of_the_version_before_is_read_and_written_on(tmp_path: Path) ->
         open_store.keep(LINE, {"id": "r1"})
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("ALTER TABLE inflight DROP COLUMN dollars")
+        connection.execute("ALTER TABLE graded DROP COLUMN last")
         connection.execute("PRAGMA user_version = 2")
         connection.execute("INSERT INTO inflight VALUES ('cut off', 900, 100, 0)")
-    assert store.known(path) == {"id": ("k", "r1", False)}
+    assert store.known(path) == {"id": ("k", "r1", False, None)}
     assert store.Answers(path).read(["k"])
     with store.Store(path) as open_store:
         assert open_store.moved == 0

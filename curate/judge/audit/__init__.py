@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curate.judge.audit import metrics
+from curate.judge.audit import metrics, null, preference
 from curate.judge.audit.judged import judge as judge_all
 from curate.judge.audit.metrics import Interval
+from curate.judge.audit.null import Null
 from curate.judge.audit.shapes import LabelledSet, read
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Bias:
         formatting_labels: Of the labels with them.
         sources: Mean reward less mean label (both as ranks, 0 to 1) by who wrote the answers: the gap that a
             preference for one's own kind would show.
+        first: Of the pairs that judge and labels decide, the share in which the judge prefers the answer that stands
+            first, less the labels' share.
+        preferred: Of the same pairs, by who wrote an answer, the share that it wins by the judge, less that by the
+            labels.
+        akin: Those of the writers that are of the judge's own family, by name.
     """
 
     length: float | None
@@ -65,6 +71,9 @@ class Bias:
     formatting: float | None
     formatting_labels: float | None
     sources: dict[str, float] = field(default_factory=dict)
+    first: Interval = NONE
+    preferred: dict[str, Interval] = field(default_factory=dict)
+    akin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,8 @@ class SetAudit:
         saturated: Share of the scored answers with the top reward.
         retest: Mean standard deviation over repeats; None = there was one answer each.
         unstable: Share of answers whose repeats differ by a level or more; None likewise.
+        samples: Mean number of readable answers per scored response.
+        null: What constant answers that say nothing get in this set, by kind.
     """
 
     name: str
@@ -93,6 +104,8 @@ class SetAudit:
     saturated: float | None
     retest: float | None
     unstable: float | None
+    samples: float | None = None
+    null: dict[str, Null] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,17 +140,30 @@ def audit(
     from curate.judge import LOCAL_NOTE
 
     sets = [read(path) for path in paths]
-    judged = judge_all(sets, workspace, options)
-    begin, found = 0, []
-    for one in sets:
-        end = begin + len(one.turns)
-        found.append(_audit(one, judged.rewards[begin:end], judged.spreads[begin:end], seed))
-        begin = end
-    note = LOCAL_NOTE if judged.judge == "local" else "each answer is judged by itself, so there is no order to prefer"
+    nulls = [null.asked(one, seed) for one in sets]
+    judged = judge_all([*sets, *nulls], workspace, options)
+    begin, parts = 0, []
+    for one in (*sets, *nulls):
+        rows = slice(begin, begin + len(one.turns))
+        parts.append((judged.rewards[rows], judged.spreads[rows], judged.samples[rows]))
+        begin += len(one.turns)
+    found = [
+        _audit(one, *part, seed, judged.judge, null.of(constant, answers, part[0]))
+        for one, part, constant, (answers, *_) in zip(sets, parts, nulls, parts[len(sets) :], strict=False)
+    ]
+    note = LOCAL_NOTE if judged.judge == "local" else "each answer is judged by itself and sees no other"
     return Audit(judged.judge, judged.rubric, found, note)
 
 
-def _audit(found: LabelledSet, rewards: np.ndarray, spreads: np.ndarray, seed: int) -> SetAudit:
+def _audit(
+    found: LabelledSet,
+    rewards: np.ndarray,
+    spreads: np.ndarray,
+    samples: np.ndarray,
+    seed: int,
+    judge: str,
+    constant: dict[str, Null],
+) -> SetAudit:
     lengths = np.asarray([float(len(turns[-1][1])) for turns in found.turns])
     marks = np.asarray([float(sum(turns[-1][1].count(mark) for mark in FORMATTING)) for turns in found.turns])
     labels = np.asarray([np.nan if label is None else label for label in found.labels])
@@ -166,10 +192,12 @@ def _audit(found: LabelledSet, rewards: np.ndarray, spreads: np.ndarray, seed: i
         agreement,
         gain,
         gain.low is not None and gain.low > 0,
-        _bias(found, rewards, lengths, marks, labels),
+        _bias(found, rewards, lengths, marks, labels, judge),
         float((rewards[scored] >= TOP).mean()) if scored.any() else None,
         float(spread.mean()) if len(spread) else None,
         float((spread >= LEVEL / 2).mean()) if len(spread) else None,
+        float(samples[scored].mean()) if scored.any() else None,
+        constant,
     )
 
 
@@ -225,7 +253,12 @@ def _gain(
 
 
 def _bias(
-    found: LabelledSet, rewards: np.ndarray, lengths: np.ndarray, marks: np.ndarray, labels: np.ndarray
+    found: LabelledSet,
+    rewards: np.ndarray,
+    lengths: np.ndarray,
+    marks: np.ndarray,
+    labels: np.ndarray,
+    judge: str,
 ) -> Bias:
     from scipy.stats import rankdata
 
@@ -245,10 +278,14 @@ def _bias(
         for row, gap in zip(both, gaps, strict=True):
             named.setdefault(found.sources[row] or "unknown", []).append(float(gap))
         sources = {name: float(np.mean(values)) for name, values in sorted(named.items())}
+    preferred = preference.sources(found, rewards)
     return Bias(
         partial(rewards, np.log1p(lengths)),
         partial(labels, np.log1p(lengths)),
         partial(rewards, marks),
         partial(labels, marks),
         sources,
+        preference.first(found, rewards),
+        preferred,
+        tuple(writer for writer in preferred if preference.akin(judge, writer)),
     )

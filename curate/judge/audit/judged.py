@@ -28,6 +28,7 @@ class Judged:
     rubric: str
     rewards: np.ndarray
     spreads: np.ndarray
+    samples: np.ndarray
 
 
 def judge(sets: Sequence[LabelledSet], workspace: str | Path, options: dict[str, Any]) -> Judged:
@@ -56,7 +57,8 @@ def judge(sets: Sequence[LabelledSet], workspace: str | Path, options: dict[str,
     names = scores.filter(pl.col("status") == "ok")
     rubric = ", ".join(sorted(names["rubric"].unique()))
     rewards, spreads = (last[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name in ("raw", "spread"))
-    return Judged(scores["judge"][0], rubric, rewards, spreads)
+    samples = last["samples"].fill_null(0).to_numpy()
+    return Judged(scores["judge"][0], rubric, rewards, spreads, samples)
 
 
 def _workspace(sets: Sequence[LabelledSet], folder: str | Path) -> Workspace:

@@ -41,10 +41,21 @@ def _set(one: SetAudit) -> Iterator[str]:
     if len(bias.sources) > 1:
         gaps = ", ".join(f"{name} {gap:+.2f}" for name, gap in bias.sources.items())
         yield plain(f"  rank above the labels by source: {gaps}")
+    if bias.first.value is not None:
+        yield f"  prefers the first of a pair more often than the labels by {_gap(bias.first)}"
+    if bias.preferred:
+        gaps = ", ".join(f"{name}{'*' * (name in bias.akin)} {_gap(gap)}" for name, gap in bias.preferred.items())
+        mark = "; * of the judge's own family" if bias.akin else ""
+        yield plain(f"  pairs won beyond the labels: {gaps}{mark}")
+    for name, nothing in one.null.items():
+        if nothing.mean is not None and nothing.beats is not None:
+            what = f"mean reward {nothing.mean:.2f}, above {nothing.beats:.0%} of the real answers"
+            yield plain(f"  a constant answer ({name}) to {nothing.answers} prompts: {what}")
     if one.saturated is not None:
         yield f"  top reward for {one.saturated:.1%}"
     if one.retest is not None:
-        yield f"  repeats: standard deviation {one.retest:.3f}, a level apart {one.unstable or 0:.1%}"
+        each = "" if one.samples is None else f", {one.samples:.1f} answers each"
+        yield f"  repeats: standard deviation {one.retest:.3f}, a level apart {one.unstable or 0:.1%}{each}"
 
 
 def _row(found: Agreement) -> str:
@@ -58,6 +69,12 @@ def _interval(found: Interval) -> str:
     if found.low is None:
         return f"{found.value:.3f}"
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
+def _gap(found: Interval) -> str:
+    if found.value is None:
+        return "-"
+    return f"{found.value:+.2f}" + ("" if found.low is None else f" ({found.low:+.2f} to {found.high:+.2f})")
 
 
 def _number(value: float | None) -> str:
