@@ -13,6 +13,7 @@ from curate.export import folder as folders
 from curate.export import publish
 from curate.export.apart import Apart
 from curate.export.emulate import Division
+from curate.export.halfway import Halfway
 from curate.export.job import Job
 from curate.export.mix import mix as mix_shard
 from curate.export.mixture import cap
@@ -269,7 +270,8 @@ def export(
     preview = Preview(policy.beta if depends else None, policy.shape.per, encoder is not None, report)
     preview.validation = 0 if validation_keys is None else len(validation_keys)
     division = Division(format, plan.writer, emulate_weights)
-    rows = _decided(ws, policy, division, encoder, tally, preview, talk)
+    halfway = Halfway(out.resolve(), encoder) if encoder and not dry_run else None
+    rows = _decided(ws, policy, division, encoder, tally, preview, talk, halfway)
     if dry_run:
         for _ in rows:
             pass
@@ -303,6 +305,8 @@ def export(
             publish.write(folder, ws, facts, counts)
             files = folders.write_manifest(folder, {"fingerprint": made_of, **facts, "counts": counts})
         _record(ws, out, {**facts, "counts": counts})
+        if halfway:
+            halfway.clear()
     return _result(out, format, policy.note, counts, tuple(files), preview=preview)
 
 
@@ -327,6 +331,7 @@ def _decided(
     tally: Tally,
     preview: Preview,
     talk: Talk,
+    halfway: Halfway | None,
 ) -> Iterator[pl.DataFrame]:
     """The rows of each shard, counted as they pass."""
     shards = ws.shards("conversations")
@@ -334,7 +339,9 @@ def _decided(
 
     def decided(index: int) -> tuple[Mixed, float | None]:
         mixed = division.divide(mix_shard(ws, index, policy))
-        return encoder.encode(mixed) if encoder else mixed, division.seen
+        if encoder:
+            mixed = encoder.encode(mixed, halfway.tokens if halfway else None)
+        return mixed, division.seen
 
     with talk.progress("export", len(shards), "shards") as advance:
         for mixed, seen in ws.engine.map(decided, shards):

@@ -24,7 +24,7 @@ from curate.export.segments import Segments
 from curate.export.truncate import Window, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from curate.export.segments import Framed, Framing, Messages
     from curate.export.templates import Template
@@ -91,8 +91,12 @@ class Encoder:
         """Ids of each text and the end of its turn, however long a row may get."""
         return self.framing.count(texts)
 
-    def encode(self, mixed: Mixed) -> Mixed:
+    def encode(self, mixed: Mixed, tokenise: Callable[[pl.DataFrame], Tokens] | None = None) -> Mixed:
         """Tokenise one shard.
+
+        Args:
+            mixed: The shard.
+            tokenise: Instead of `tokenise`.
 
         Returns:
             Rows gain `input_ids` list<int32>, `loss_weights` list<float64> (unshifted; 0 in prompts) and `cut` (lost
@@ -101,7 +105,7 @@ class Encoder:
             them is left. Conversations that lost every row are dropped `too_long`, and those that the template does
             not take `target_template`.
         """
-        tokens = self.tokenise(mixed.rows)
+        tokens = (tokenise or self.tokenise)(mixed.rows)
         kept = _numbered(mixed.rows[tokens.rows["row"]].hstack(tokens.rows.drop("row")))
         lost_row = pl.col("dropped").is_null() & ~pl.col("key").is_in(kept["key"].implode())
         refused = pl.col("key").is_in(tokens.refused["key"].implode())
