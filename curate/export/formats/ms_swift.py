@@ -1,8 +1,8 @@
 """`ms-swift`: Parquet with a `loss_scale` per response and the condition as system message and `channel`.
 
 ms-swift divides by the number of tokens, not by Σ w, so weights are scaled to a mean of 1 over the characters of
-trained responses. `train.sh` has `--is_binary_loss_scale false`, without which every weight is 1. What it cannot carry:
-the end of turn after a response always weighs 1, even after a masked one.
+trained responses. `train.sh` has `--is_binary_loss_scale false`, without which every weight is 1, and
+`curate_swift.py`, without which the end of every turn weighs 1, after a masked response, too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
 
 
 def write(job: Job) -> None:
-    """Write shards and command."""
+    """Write shards, loss scale and command."""
     sums = np.zeros(2)
 
     def convert(rows: pl.DataFrame) -> pa.Table:
@@ -54,7 +54,7 @@ def write(job: Job) -> None:
         return rows.with_columns(messages=regrouped(flat, lengths)).to_arrow(compat_level=pl.CompatLevel.oldest())
 
     shards.write(job, SCHEMA, convert, finish)
-    recipe.write(job, "ms_swift/train.sh")
+    recipe.write(job, "ms_swift/curate_swift.py", "ms_swift/train.sh")
 
 
 def _message(message: dict[str, object]) -> dict[str, object]:
