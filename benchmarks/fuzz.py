@@ -90,17 +90,14 @@ def fuzz(target: str, seconds: float, findings: Path) -> int:
 
 def formats(seconds: float) -> int:
     """Mutants of every format's examples, as the tests have them, only more."""
-    script = (
-        "import sys, time, pytest; from hypothesis import settings;"
-        f"sys.argv = ['pytest', '-q', '-x', '-p', 'no:cacheprovider', '{HERE}/tests/readers/test_fuzz_formats.py'];"
-        "sys.exit(pytest.main(sys.argv[1:]))"
-    )
+    tests = str(HERE / "tests" / "readers" / "test_fuzz_formats.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", tests]
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < seconds:
-        done = subprocess.run([sys.executable, "-c", script], cwd=HERE, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
         rounds += 1
         if done.returncode:
-            print(done.stdout[-6000:])
+            print((done.stdout + done.stderr)[-6000:])
             break
     took = time.monotonic() - began
     print(f"{FORMATS:<12} {rounds:>9,} rounds {took:6.0f} s  {int(done.returncode != 0)} found", flush=True)

@@ -33,6 +33,7 @@ STAMP = b"curate"
 INGESTED = ("conversations", "rejects")
 # Tables that are not made from the conversations of a shard.
 FREE = (*INGESTED, "corrections")
+PUT_BACK = "ingest the same files in the same way into a new workspace, and copy this shard from there: it is the same"
 
 
 def fingerprint(*parts: object) -> str:
@@ -384,6 +385,8 @@ def _is_manifest(value: object) -> bool:
     stages = value.get("stages", {}) if isinstance(value, dict) else None
     if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
         return False
+    if not value.keys() <= {"curate", "schema", "stages"}:  # a changed letter must not hide what ran
+        return False
     run_keys = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
     return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(
         isinstance(entry, dict) for stage, entry in stages.items() if stage != "ingest"
@@ -397,7 +400,7 @@ def _stage_of(table: str) -> str:
 
 
 def _damaged(path: Path, error: Exception) -> CurateError:
-    hint = "delete it and run its stage again"
-    if path.parent.name in INGESTED:
-        hint = "ingest the dump again, into a new workspace"
+    hint = PUT_BACK
+    if path.parent.name not in INGESTED:
+        hint = f"delete it and run `curate {_stage_of(path.parent.name)}` again"
     return WorkspaceError("the shard is damaged", where=path, hint=f"{hint} ({str(error).splitlines()[0]})")

@@ -149,7 +149,7 @@ def test_a_damaged_shard_is_named(workspace: Callable[..., Workspace], damage: C
     with pytest.raises(WorkspaceError, match="damaged") as caught:
         ws.read("flags", 0)
     assert caught.value.where == str(path)
-    assert "run its stage again" in str(caught.value.hint)
+    assert "delete it and run `curate clean` again" in str(caught.value.hint)
 
 
 def test_a_stage_names_the_damaged_shard_it_meets(workspace: Callable[..., Workspace]) -> None:

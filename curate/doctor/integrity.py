@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.doctor import NOTE, OK, PROBLEM, Check
 from curate.errors import CurateError
-from curate.workspace import Workspace
+from curate.workspace import PUT_BACK, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def _whole(ws: Workspace, table: str, index: int) -> int:
     path = ws.shard(table, index)
     hint = f"delete it and run `curate {TABLES[table].stage}` again"
     if table in ("conversations", "rejects"):
-        hint = "ingest the dump again, into a new workspace"
+        hint = PUT_BACK
     if table == "corrections":
         hint = "put back a copy of it: what people said cannot be made again"
     stamp = ws.stamp(table, index)
@@ -146,6 +146,9 @@ def _counts(ws: Workspace, stages: dict[str, Any]) -> Iterator[Check]:
     import pyarrow as pa
 
     runs = stages.get("ingest", [])
+    if not runs and ws.shards("conversations"):
+        found = "the manifest names no ingest that has written them"
+        yield Check("workspace", "conversations", PROBLEM, found, "run the same `curate ingest` again")
     for table in ("conversations", "rejects"):
         counted = [run[table] for run in runs]
         said = sum(sum(one.values()) if isinstance(one, dict) else one for one in counted)

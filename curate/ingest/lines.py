@@ -30,12 +30,18 @@ class Lines(Window):
     def lines(self, stop: int) -> Iterator[Record | Reject]:
         """The whole lines up to `stop`."""
         block = self.buffer[self.at : stop]
+        if block.isspace():  # a packed file may have very many blank lines
+            self.row += block.count(b"\n") + (not block.endswith(b"\n"))
+            self.at = stop
+            return
         lines = block.split(b"\n")
         if not lines[-1]:
             lines.pop()
         blank = [not line or line.isspace() for line in lines]
         full = [line for line, empty in zip(lines, blank, strict=True) if not empty]
-        values = iter(parse_lines(full, block) or ())
+        # A line that is too long is set aside wherever the blocks end that it came in.
+        too_long = len(block) > window.MAX_RECORD and any(len(line) > window.MAX_RECORD for line in full)
+        values = iter(() if too_long else parse_lines(full, block) or ())
         end = self.at
         for line, empty in zip(lines, blank, strict=True):
             begin, end = end, min(end + len(line) + 1, stop)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 # Bytes of rows that are turned into Python objects at a time.
 BATCH = 4 << 20
+# A larger file is read through a buffer, so that no row group is in memory as a whole. The buffer believes what a page
+# says of its size, which in a damaged one may be 2 GB.
+BUFFERED = 64 << 20
 
 
 def rows(
@@ -36,8 +39,8 @@ def rows(
     import pyarrow.parquet as pq
 
     try:
-        # A buffer, so that a large row group is read piece by piece.
-        parquet = pq.ParquetFile(file, page_checksum_verification=True, buffer_size=1 << 20, pre_buffer=False)
+        buffer = 1 << 20 if size > BUFFERED else 0
+        parquet = pq.ParquetFile(file, page_checksum_verification=True, buffer_size=buffer, pre_buffer=False)
         names = parquet.schema_arrow.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         hint = "it is cut off or no Parquet file; fetch it again"

@@ -34,8 +34,8 @@ ARCHIVE = ".zip"
 UNREAD = (".xz", ".bz2", ".tar", ".tgz", ".7z", ".rar", ".arrow", ".feather", ".pkl", ".xlsx", ".sqlite", ".db", ".txt")
 STDIN = "-"
 SAMPLES, SAMPLE_BYTES = 256, 4096
-# Packed bytes that are unpacked at a time: few, because a byte may unpack to very many.
-PIECE = 8 << 10
+# Packed bytes that are read at a time, and how much they may unpack to at once: a byte may unpack to very many.
+PIECE, MOST = 8 << 10, 1 << 20
 
 
 SpooledFile = IO[bytes]
@@ -52,8 +52,8 @@ class Unpacker(Protocol):
     def unused_data(self) -> bytes:
         """Bytes behind its end."""
 
-    def decompress(self, data: bytes, /) -> bytes:
-        """What these bytes unpack to."""
+    def decompress(self, data: bytes, /, max_length: int) -> bytes:
+        """Up to so many bytes of what these unpack to."""
 
 
 def unpacker_for(magic: bytes) -> Unpacker | None:
@@ -186,13 +186,17 @@ class Stream:
                 return None
             if self._unpacker is None:
                 raise EOFError("bytes that are not compressed stand behind the compressed ones")
-        packed = rest or self._raw.read(PIECE)
-        if not packed:
-            raise EOFError("the compressed stream ends early")
+        # More of what was read before may be to come: zlib hands its bytes back, zstd keeps them.
+        held = getattr(self._unpacker, "unconsumed_tail", b"")
+        waits = not getattr(self._unpacker, "needs_input", True)
+        packed = rest or held or (b"" if waits else self._raw.read(PIECE))
         try:
-            return self._unpacker.decompress(packed)
+            block = self._unpacker.decompress(packed, MOST)
         except (zlib.error, zstd.ZstdError) as error:
             raise EOFError(f"the compressed stream is damaged ({error})") from error
+        if not (block or packed or waits or self._unpacker.eof):
+            raise EOFError("the compressed stream ends early")
+        return block
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, or all there are, without using them up."""

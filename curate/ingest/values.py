@@ -168,7 +168,13 @@ class Values(Window):
         """The whole records of the buffer from here on; None when there is none, or one is not as it should be."""
         if self.base + self.at < self.careful or self.buffer[self.at] != 0x7B:
             return None
-        return self.guess() or self.scan()
+        found = self.guess() or self.scan()
+        if found is None or len(self.buffer) - self.at <= window.LOOK_INSIDE:
+            return found
+        # What is long is looked at by itself, wherever the blocks end that it came in.
+        sizes = enumerate(zip(found[0], found[1], strict=True))
+        long = next((number for number, (begin, end) in sizes if end - begin > window.LOOK_INSIDE), len(found[0]))
+        return (found[0][:long], found[1][:long], found[2][:long]) if long else None
 
     def guess(self) -> _Batch | None:
         """Cut where two records have met before; that one parse takes it all proves the cuts right."""

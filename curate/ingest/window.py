@@ -91,11 +91,11 @@ class Window:
         self.cut = ""
 
     def fill(self) -> bytes:
-        """Take in the next bytes: more at a time while a long record is not complete."""
+        """Take in the next bytes: more at a time, up to a limit, while a long record is not complete."""
         rest = self.buffer[self.at :]
         self.base += self.at
         self.at = 0
-        block = self.take(max(CHUNK, len(rest)))
+        block = self.take(max(CHUNK, min(len(rest), LOOK_INSIDE)))
         if self.base == 0 and not rest:
             while 0 < len(block) < len(BOM) and (more := self.take(CHUNK)):
                 block += more
