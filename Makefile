@@ -80,6 +80,7 @@ bench: .venv/ready-test  ## the numbers in the README
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/judge_store.py
 	$(BIN)/python benchmarks/judge_throughput.py
+	$(BIN)/python benchmarks/scale.py
 
 bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000

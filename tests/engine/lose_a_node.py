@@ -16,11 +16,13 @@ from pathlib import Path
 from ray.cluster_utils import Cluster
 
 workspace, stage, when, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-os.environ["RAY_memory_monitor_refresh_ms"] = "0"
-# How soon a silent node is given up; a real cluster waits for half a minute.
-os.environ["RAY_health_check_period_ms"] = "500"
-os.environ["RAY_health_check_failure_threshold"] = "4"
-os.environ["RAY_health_check_initial_delay_ms"] = "500"
+os.environ |= {
+    "RAY_memory_monitor_refresh_ms": "0",
+    # How soon a silent node is given up; a real cluster waits for half a minute.
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_failure_threshold": "4",
+    "RAY_health_check_initial_delay_ms": "500",
+}
 
 memory = {"object_store_memory": 200_000_000}
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})

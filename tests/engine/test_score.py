@@ -29,10 +29,11 @@ def test_a_model_is_asked_once_whatever_the_engine(twins: Callable[..., list[Pat
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     local, ray = twins(60, 20)
     with serve(lambda *_: good()) as fake:
+        how: dict[str, Any] = {"judge": "some-model", "rubric": "general", "base_url": fake.base_url, "quiet": True}
         for path, engine in ((local, "local"), (ray, "ray")):
-            curate.score(path, judge="some-model", base_url=fake.base_url, engine=engine, quiet=True)
+            curate.score(path, engine=engine, **how)
         asked = len(fake.bodies)
-        again = curate.score(ray, judge="some-model", base_url=fake.base_url, engine="ray", quiet=True)
+        again = curate.score(ray, engine="ray", **how)
         assert len(fake.bodies) == asked
     assert again.calls == 0
     read = [sorted(curate.scan(path).select("key", "turn", "reward").collect().rows()) for path in (local, ray)]

@@ -53,3 +53,22 @@ def test_an_export_is_the_same(twins: Callable[..., list[Path]], tree: Any, tmp_
     ]
     assert tree(tmp_path / "by-ray") == tree(tmp_path / "by-local")
     assert results[1].rows == results[0].rows > 0
+
+
+def test_what_a_shard_raises_is_said_as_on_one_machine(twins: Callable[..., list[Path]]) -> None:
+    _, path = twins()
+    shard = path / "conversations/part-00004.parquet"
+    shard.write_bytes(shard.read_bytes()[:-600] + b"x" * 600)
+    with pytest.raises(curate.errors.WorkspaceError, match="damaged"):
+        curate.clean(path, engine="ray", quiet=True)
+
+
+def test_what_a_lost_worker_left_is_swept_and_nothing_is_made_twice(twins: Callable[..., list[Path]]) -> None:
+    _, path = twins()
+    curate.clean(path, engine="ray", quiet=True)
+    before = {part: part.stat().st_mtime_ns for part in (path / "flags").glob("part-*.parquet")}
+    left = path / "flags/.part-00001.parquet.0123abcd.tmp"
+    left.write_bytes(b"half a shard")
+    curate.clean(path, engine="ray", quiet=True)
+    assert not left.exists()
+    assert {part: part.stat().st_mtime_ns for part in (path / "flags").glob("part-*.parquet")} == before
