@@ -19,7 +19,7 @@ from curate import engine as engines
 from curate.engine import Local
 from curate.errors import CurateError, WorkspaceError
 from curate.files import atomic as atomic
-from curate.files import flush, make_folder
+from curate.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -385,7 +385,7 @@ def _is_manifest(value: object) -> bool:
     stages = value.get("stages", {}) if isinstance(value, dict) else None
     if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
         return False
-    if not value.keys() <= {"curate", "schema", "stages"}:  # a changed letter must not hide what ran
+    if not isinstance(value, dict) or not value.keys() <= {"curate", "schema", "stages"}:  # a changed letter must not hide what ran
         return False
     run_keys = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
     return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(

@@ -20,7 +20,7 @@ from curate.judge.database import connect, errors, readable, set_up
 from curate.judge.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
