@@ -31,39 +31,44 @@ MOST_REPEATS = 32
 
 
 def opinions(
-    path: Path, messages: Sequence[Mapping[str, Any]], turn: int, judges: Iterable[str], titles: Iterable[str]
-) -> tuple[Opinion, ...]:
-    """The opinions of all judges whose replies are in the store.
+    path: Path,
+    messages: Sequence[Mapping[str, Any]],
+    turns: Iterable[int],
+    judges: Iterable[str],
+    titles: Iterable[str],
+) -> dict[int, tuple[Opinion, ...]]:
+    """The opinions of all judges whose replies are in the store, by response; one without is left out.
 
     Args:
-        path: The store; it need not exist.
+        path: The store.
         messages: Those of the conversation, redacted if the workspace is.
-        turn: The response.
+        turns: The responses.
         judges: Names of judges, as the table `scores` has them: `a`, `a+b`, `a > c`.
         titles: name@version of rubrics that are likely beside those that come with curate.
 
     Raises:
         WorkspaceError: The store is damaged.
     """
-    if not path.exists():
-        return ()
     shown = view.texts(messages)
     digests = view.prefixes(messages, shown)
     whos = _whos(path, judges)
+    bases = [(who, plan.base_of(who)) for who in whos]
     rubrics = _rubrics(titles)
-    texts = {"", *_references(path, whos, digests[turn - 1] if turn else "")}
-    firsts = {
-        plan.answer_ids(plan.base_of(who), rubric, digests[turn], text)[0]: (who, rubric, text)
-        for who, rubric, text in product(whos, rubrics, texts)
-        if not text or rubric.reference
-    }
-    found = []
-    for first in store.places(path, firsts):
-        who, rubric, text = firsts[first]
+    asked: dict[str, tuple[int, Who, Rubric, str]] = {}
+    for turn in turns:
+        texts = {"", *(_references(path, whos, digests[turn - 1]) if turn else ())}
+        for (who, base), rubric, text in product(bases, rubrics, texts):
+            if not text or rubric.reference:
+                asked[plan.answer_ids(base, rubric, digests[turn], text)[0]] = (turn, who, rubric, text)
+    found: dict[int, list[Opinion]] = {}
+    for first in store.places(path, asked):
+        turn, who, rubric, text = asked[first]
         ids = plan.answer_ids(plan.base_of(who), rubric, digests[turn], text, MOST_REPEATS)
         steers = who.api != "reward-model" and steering.steers(shown[turn])
-        found.append(_opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None))
-    return tuple(sorted(found, key=lambda one: (one.judge, one.rubric, one.backend, one.calls)))
+        opinion = _opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None)
+        found.setdefault(turn, []).append(opinion)
+    by_name = {turn: sorted(told, key=lambda one: (one.judge, one.rubric, one.calls)) for turn, told in found.items()}
+    return {turn: tuple(told) for turn, told in by_name.items()}
 
 
 def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: str | None) -> Opinion:
@@ -142,6 +147,7 @@ def _rubrics(titles: Iterable[str]) -> list[Rubric]:
 
 def _references(path: Path, whos: list[Who], digest: str) -> set[str]:
     """The reference answers to a prompt."""
-    ids = [plan.reference_id(who, digest) for who in whos if who.api == "chat"] if digest else []
-    found = store.answers(path, {place.call for place in store.places(path, ids).values()})
+    ids = [plan.reference_id(who, digest) for who in whos if who.api == "chat"]
+    places = store.places(path, ids)
+    found = store.answers(path, {place.call for place in places.values()})
     return {answer.content for answer in found.values() if answer.content and answer.content.strip()}
