@@ -65,13 +65,15 @@ def opinions(
         turn, who, rubric, text = asked[first]
         ids = plan.answer_ids(plan.base_of(who), rubric, digests[turn], text, MOST_REPEATS)
         steers = who.api != "reward-model" and steering.steers(shown[turn])
-        opinion = _opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None)
+        opinion = _opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None, bool(text))
         found.setdefault(turn, []).append(opinion)
     by_name = {turn: sorted(told, key=lambda one: (one.judge, one.rubric, one.calls)) for turn, told in found.items()}
     return {turn: tuple(told) for turn, told in by_name.items()}
 
 
-def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: str | None) -> Opinion:
+def _opinion(
+    path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: str | None, reference: bool
+) -> Opinion:
     places = store.places(path, (*ids, *filter(None, (bare,))))
     judgements = store.answers(path, {place.call for place in places.values()})
     # Repeats are asked for in order, so the first that is not there is behind the last.
@@ -92,6 +94,7 @@ def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: s
         flags=joint.flags,
         rationale=joint.text,
         answers=tuple(round(one.reward, 6) for one in each if one.reward is not None),
+        reference=reference,
         partial=any(places[i].partial for i in own),
         without_steering=_rounded(alone.reward) if alone else None,
         calls=tuple(dict.fromkeys(places[i].call for i in own)),
