@@ -31,42 +31,49 @@ MOST_REPEATS = 32
 
 
 def opinions(
-    path: Path, messages: Sequence[Mapping[str, Any]], turn: int, judges: Iterable[str], titles: Iterable[str]
-) -> tuple[Opinion, ...]:
-    """The opinions of all judges whose replies are in the store.
+    path: Path,
+    messages: Sequence[Mapping[str, Any]],
+    turns: Iterable[int],
+    judges: Iterable[str],
+    titles: Iterable[str],
+) -> dict[int, tuple[Opinion, ...]]:
+    """The opinions of all judges whose replies are in the store, by response; one without is left out.
 
     Args:
-        path: The store; it need not exist.
+        path: The store.
         messages: Those of the conversation, redacted if the workspace is.
-        turn: The response.
+        turns: The responses.
         judges: Names of judges, as the table `scores` has them: `a`, `a+b`, `a > c`.
         titles: name@version of rubrics that are likely beside those that come with curate.
 
     Raises:
         WorkspaceError: The store is damaged.
     """
-    if not path.exists():
-        return ()
     shown = view.texts(messages)
     digests = view.prefixes(messages, shown)
     whos = _whos(path, judges)
+    bases = [(who, plan.base_of(who)) for who in whos]
     rubrics = _rubrics(titles)
-    texts = {"", *_references(path, whos, digests[turn - 1] if turn else "")}
-    firsts = {
-        plan.answer_ids(plan.base_of(who), rubric, digests[turn], text)[0]: (who, rubric, text)
-        for who, rubric, text in product(whos, rubrics, texts)
-        if not text or rubric.reference
-    }
-    found = []
-    for first in store.places(path, firsts):
-        who, rubric, text = firsts[first]
+    asked: dict[str, tuple[int, Who, Rubric, str]] = {}
+    for turn in turns:
+        texts = {"", *(_references(path, whos, digests[turn - 1]) if turn else ())}
+        for (who, base), rubric, text in product(bases, rubrics, texts):
+            if not text or rubric.reference:
+                asked[plan.answer_ids(base, rubric, digests[turn], text)[0]] = (turn, who, rubric, text)
+    found: dict[int, list[Opinion]] = {}
+    for first in store.places(path, asked):
+        turn, who, rubric, text = asked[first]
         ids = plan.answer_ids(plan.base_of(who), rubric, digests[turn], text, MOST_REPEATS)
         steers = who.api != "reward-model" and steering.steers(shown[turn])
-        found.append(_opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None))
-    return tuple(sorted(found, key=lambda one: (one.judge, one.rubric, one.backend, one.calls)))
+        opinion = _opinion(path, who, rubric, ids, plan.bare_id(first) if steers else None, bool(text))
+        found.setdefault(turn, []).append(opinion)
+    by_name = {turn: sorted(told, key=lambda one: (one.judge, one.rubric, one.calls)) for turn, told in found.items()}
+    return {turn: tuple(told) for turn, told in by_name.items()}
 
 
-def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: str | None) -> Opinion:
+def _opinion(
+    path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: str | None, reference: bool
+) -> Opinion:
     places = store.places(path, (*ids, *filter(None, (bare,))))
     judgements = store.answers(path, {place.call for place in places.values()})
     # Repeats are asked for in order, so the first that is not there is behind the last.
@@ -87,6 +94,7 @@ def _opinion(path: Path, who: Who, rubric: Rubric, ids: tuple[str, ...], bare: s
         flags=joint.flags,
         rationale=joint.text,
         answers=tuple(round(one.reward, 6) for one in each if one.reward is not None),
+        reference=reference,
         partial=any(places[i].partial for i in own),
         without_steering=_rounded(alone.reward) if alone else None,
         calls=tuple(dict.fromkeys(places[i].call for i in own)),
@@ -142,6 +150,7 @@ def _rubrics(titles: Iterable[str]) -> list[Rubric]:
 
 def _references(path: Path, whos: list[Who], digest: str) -> set[str]:
     """The reference answers to a prompt."""
-    ids = [plan.reference_id(who, digest) for who in whos if who.api == "chat"] if digest else []
-    found = store.answers(path, {place.call for place in store.places(path, ids).values()})
+    ids = [plan.reference_id(who, digest) for who in whos if who.api == "chat"]
+    places = store.places(path, ids)
+    found = store.answers(path, {place.call for place in places.values()})
     return {answer.content for answer in found.values() if answer.content and answer.content.strip()}

@@ -10,6 +10,7 @@ from curate.show.story import Label, Said, Score
 
 if TYPE_CHECKING:
     from curate.dedup.explain import Explanation
+    from curate.show.story import Opinion
     from curate.workspace import Workspace
 
 
@@ -48,11 +49,29 @@ def said(rows: list[dict[str, Any]], turn: int) -> tuple[Said, ...]:
 _SAID = ("class", "reward")
 
 
-def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[str, Any]], turn: int) -> Score | None:
-    """The score among the rows of a conversation, with what each judge said; None = there is none."""
-    from curate.judge.store import FILE
-    from curate.show.judges import opinions
+def opinions(
+    ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[str, Any]]
+) -> dict[int, tuple[Opinion, ...]]:
+    """What each judge said of the responses of a conversation, by turn.
 
+    Args:
+        ws: The workspace.
+        rows: Those of the table `scores` about the conversation.
+        messages: Its messages.
+    """
+    from curate.judge.store import FILE
+
+    path = ws.path / FILE
+    if not rows or not path.exists():
+        return {}
+    from curate.show import judges
+
+    names, titles = ([row[name] for row in rows] for name in ("judge", "rubric"))
+    return judges.opinions(path, messages, [row["turn"] for row in rows], names, titles)
+
+
+def score(rows: list[dict[str, Any]] | None, turn: int, told: tuple[Opinion, ...]) -> Score | None:
+    """The score among the rows of a conversation, with what each judge said; None = there is none."""
     row = _of(rows, turn)
     if row is None:
         return None
@@ -71,7 +90,7 @@ def score(ws: Workspace, rows: list[dict[str, Any]] | None, messages: list[dict[
         spread=_rounded(row["spread"]),
         samples=row["samples"],
         judged_task=row["judged_task"],
-        opinions=opinions(ws.path / FILE, messages, turn, [row["judge"]], [row["rubric"]]),
+        opinions=told,
     )
 
 

@@ -142,6 +142,7 @@ class Opinion:
         flags: Raised by the judge, or because the response speaks to its grader.
         rationale: Its evidence, or why there is no reward.
         answers: The reward of each answer, where it was asked several times.
+        reference: Whether it was shown a reference answer.
         partial: Whether it saw only head and tail of the response.
         without_steering: Its reward without what the response says to its grader; None = nothing does.
         calls: Keys of the answers in `judgements.sqlite`.
@@ -158,6 +159,7 @@ class Opinion:
     flags: tuple[str, ...]
     rationale: str | None
     answers: tuple[float, ...]
+    reference: bool
     partial: bool
     without_steering: float | None
     calls: tuple[str, ...]

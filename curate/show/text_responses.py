@@ -93,7 +93,8 @@ def _opinion(one: Opinion, layout: Layout) -> Iterator[Text]:
     answers = f", answers {', '.join(f'{answer:.4g}' for answer in one.answers)}" if len(one.answers) > 1 else ""
     bare = "" if one.without_steering is None else f", without what it says to its grader {one.without_steering:.4g}"
     cut = ", saw head and tail only" if one.partial else ""
-    told = f"{one.judge}{served}: {reward}, {one.rubric}{backend}{answers}{bare}{cut}"
+    reference = ", with a reference answer" if one.reference else ""
+    told = f"{one.judge}{served}: {reward}, {one.rubric}{backend}{reference}{answers}{bare}{cut}"
     yield from layout.fact("judge", told, "" if one.reward is not None else BAD)
     yield from _reasons(one.levels, one.flags, one.rationale, layout)
 

@@ -117,6 +117,13 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 
 
 @pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without the waiting."""
+    monkeypatch.setattr("curate.judge.schedule.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("curate.judge.schedule.PAUSE", 0.1)
+
+
+@pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """`command("show", 17)`: as typed, within this process; exit code, stdout, stderr."""
     from curate.main import main

@@ -65,6 +65,7 @@ OPINION = Opinion(
     flags=("truncated",),
     rationale=f"It leaves out half {EVIL}",
     answers=(0.25, 0.3),
+    reference=True,
     partial=True,
     without_steering=0.2,
     calls=("0" * 32,),
