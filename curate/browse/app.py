@@ -16,6 +16,7 @@ from curate.browse.ask import Answered, Ask, Closed
 from curate.browse.edit import as_class, as_score, known_classes
 from curate.browse.help import KEYS, Help, foot
 from curate.browse.listing import TROUBLE, Failed, Listed, Listing, Progressed
+from curate.browse.look import CSS
 from curate.browse.opening import Opened, Opening
 from curate.browse.page import page
 from curate.browse.reader import Reader
@@ -58,28 +59,7 @@ class Browser(App[None]):
         *(Binding(keys, action, show=False) for keys, action, _ in KEYS),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
-    CSS = """
-    Screen { background: ansi_default; color: ansi_default; }
-    #body { layout: vertical; height: 1fr; }
-    Table { height: 40%; min-height: 4; }
-    Reader { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
-    Reader, VerticalScroll {
-        scrollbar-background: ansi_default;
-        scrollbar-background-hover: ansi_default;
-        scrollbar-background-active: ansi_default;
-        scrollbar-color: ansi_bright_black;
-        scrollbar-color-hover: ansi_blue;
-        scrollbar-color-active: ansi_blue;
-    }
-    #status { height: 1; text-style: reverse; }
-    #message { height: auto; max-height: 4; display: none; }
-    #foot { height: 1; text-style: dim; }
-    .-wide #body { layout: horizontal; }
-    .-wide Table { width: 45%; height: 100%; }
-    .-wide Reader { padding: 0 0 0 1; }
-    .-wide #status { dock: bottom; }
-    .-reading Table { display: none; }
-    """
+    CSS = CSS
 
     def __init__(
         self, ws: Workspace, session: Session, where: str | None, sort: str, seed: int, limit: int | None

@@ -119,7 +119,7 @@ def rows(
     found = found.head(found.height if limit is None else limit).drop("shard")
     found = found.join(said, on=RESPONSE, how="left", maintain_order="left")
     flags = pl.col("flags").cast(pl.String).str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
-    return found.with_columns(flags=flags).to_dicts()
+    return found.with_columns(pl.col(pl.Float32).cast(pl.Float64).round(6), flags=flags).to_dicts()
 
 
 def by_hand(ws: Workspace) -> pl.DataFrame:

@@ -38,14 +38,14 @@ def test_a_row_has_what_every_stage_said(ws: Workspace) -> None:
         "turn": 4,
         "class": "gpt-4",
         "task": "other",
-        "reward": pytest.approx(0.4),
-        "score": pytest.approx(1.6),
+        "reward": 0.4,
+        "score": 1.6,
         "status": "ok",
         "source": "made up",
         "flags": ["cut_off"],
         "duplicate": None,
         "corrected_class": "human",
-        "corrected_reward": pytest.approx(0.5),
+        "corrected_reward": 0.5,
     }
     assert (found[-1]["duplicate"], found[-1]["flags"], found[-1]["reward"]) == ("exact", [], None)
 
