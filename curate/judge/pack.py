@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import InputError, WorkspaceError
-from curate.judge.store import FILE, Judgement, Store, judgement_of
 from curate.judge.database import connect, errors
+from curate.judge.store import FILE, Judgement, Store, judgement_of
 from curate.workspace import Workspace, atomic, parquet_options
 
 if TYPE_CHECKING:
