@@ -32,6 +32,7 @@ FORMATS = (
 )
 WATCHED = 50  # first replies whose parsing is watched
 MOST_BROKEN = 0.02  # of them
+UNLIMITED = 16_384  # tokens that a reply may have where the server ignores its limit
 REASONING_TOKENS = 4_000  # api.openai.com counts a model's reasoning as reply tokens
 
 _FORMAT = re.compile(r"response_format|json_?_?schema|json_object|structured|guided|grammar|maxlength", re.IGNORECASE)
@@ -45,6 +46,7 @@ class Abilities:
     Attributes:
         format: Index into `FORMATS`.
         limit: Name of the parameter that limits a reply.
+        limited: Whether the server keeps to it.
         temperature: Whether one may be set.
         logprobs: Whether replies come with probabilities.
         context: Tokens that a prompt may have; None = as many as were asked for.
@@ -53,6 +55,7 @@ class Abilities:
 
     format: int = 0
     limit: str = "max_tokens"
+    limited: bool = True
     temperature: bool = True
     logprobs: bool = True
     context: int | None = None
@@ -97,6 +100,10 @@ class Chat:
 
     def worst_out(self, call: Call) -> int:
         """The most tokens that a reply may be billed for."""
+        return self.limit(call) if self.abilities.limited else max(UNLIMITED, self.limit(call))
+
+    def limit(self, call: Call) -> int:
+        """The most tokens that the server is told to reply with."""
         return call.reply_tokens + (REASONING_TOKENS if self._hosted else 0)
 
     async def ask(self, call: Call) -> Judgement:
@@ -130,7 +137,7 @@ class Chat:
         body: dict[str, Any] = {
             "model": self._wire.model,
             "messages": [{"role": "system", "content": call.system}, {"role": "user", "content": call.user}],
-            abilities.limit: self.worst_out(call),
+            abilities.limit: self.limit(call),
         }
         if abilities.temperature:
             body["temperature"] = 0 if call.seed is None else 1

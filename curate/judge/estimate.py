@@ -118,6 +118,8 @@ def price_of(model: str, base_url: str | None, given: tuple[float, float] | None
 
 def _reference_calls(plan: Plan, have: Container[str]) -> Iterator[Call]:
     """The calls for reference answers that are missing, each once."""
+    if plan.references is None:
+        return
     seen: set[str] = set()
     for shard in plan.ws.shards("conversations"):
         for call in plan.reference_calls(shard, have):

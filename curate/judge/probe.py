@@ -115,7 +115,7 @@ async def probe(asking: Asking, context: int) -> Abilities:
         before = chat.abilities
         chat.abilities = replace(before, limit=other)
         if not await _limit_holds(asking):
-            chat.abilities = before
+            chat.abilities = replace(before, limited=False)
             notes.append("it ignores the limit on a reply's length")
     found = await _find_context(asking, context)
     if found < context:
@@ -160,7 +160,7 @@ async def _find_format(asking: Asking) -> None:
 async def _limit_holds(asking: Asking) -> bool:
     call = _question(COUNT, LIMIT)
     judgement = await _patiently(asking, call)
-    bound = asking.chat.worst_out(call)
+    bound = asking.chat.limit(call)
     return judgement.tokens_out is None or judgement.tokens_out <= 2 * bound or judgement.finish_reason == "length"
 
 

@@ -230,7 +230,9 @@ class Scheduler:
             while True:
                 await self._gate.wait_for(lambda: self._in_flight < max(1, int(self._limit)))
                 now = monotonic()
-                pause = max(max(self._hold_until, self._next) - now, self._room(call))
+                room = self._room(call)
+                self._check_wait(room)
+                pause = max(self._hold_until - now, self._next - now, room)
                 if pause <= 0:
                     self._backend.rates.take(call.tokens_in, self._backend.worst_out(call), now)
                     self._in_flight += 1
@@ -249,12 +251,7 @@ class Scheduler:
 
     def _hold(self, seconds: float | None) -> None:
         """Everyone waits; the concurrency is cut once per episode."""
-        if seconds is not None and seconds > LONGEST_HOLD:
-            raise JudgeError(
-                f"the judge asks to wait {seconds:,.0f} s, more than {LONGEST_HOLD:.0f} s",
-                where=self._backend.address,
-                hint="what was judged is stored; run the same command again then",
-            )
+        self._check_wait(seconds or 0.0)
         now = monotonic()
         if now >= self._hold_until:
             self._episodes += 1
@@ -269,6 +266,14 @@ class Scheduler:
         wait = self._wait(min(self._episodes, 6)) if seconds is None else seconds
         self._hold_until = max(self._hold_until, now + wait)
         self._resumed = self._hold_until
+
+    def _check_wait(self, seconds: float) -> None:
+        if seconds > LONGEST_HOLD:
+            raise JudgeError(
+                f"the judge asks to wait {seconds:,.0f} s, more than {LONGEST_HOLD:.0f} s",
+                where=self._backend.address,
+                hint="what was judged is stored; run the same command again then",
+            )
 
     def _slow_down(self, now: float) -> None:
         """What was answered just before is what the server is willing to do; few answers tell nothing."""

@@ -226,6 +226,26 @@ def test_the_most_that_is_said_holds_for_probe_panel_references_and_escalation_t
     assert bill.dollars <= most
 
 
+def test_a_server_that_ignores_the_limit_of_a_reply_is_capped_all_the_same(tmp_path: Path) -> None:
+    class Endless(Bill):
+        def used(self, body: Body) -> tuple[int, int]:
+            return 700, 12_000
+
+    workspace(tmp_path, [turns(f"{i}?", f"{i}!") for i in range(12)])
+    bill = Endless(grades)
+    with serve(bill.script) as server:
+        bill_probe = bill.probe
+
+        def probe(body: Body) -> Answer:
+            counts = body["messages"][-1]["content"].startswith("Count")
+            return bill.answer(body, "1 2 3") if counts else bill_probe(body)
+
+        bill.probe = probe  # type: ignore[method-assign]
+        with pytest.raises(PartlyDoneError, match="cap on cost"):
+            run(tmp_path, bill, server, max_cost=0.3)
+    assert 0.1 < bill.dollars <= 0.3
+
+
 def test_a_cap_without_room_to_probe_a_server_is_told_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from fake_server import JSON, Answer, Body, completion, error, grades, serve
 from rows import turns, workspace
 
 import curate
+from curate.errors import PartlyDoneError
 from curate.judge.rates import Rates, duration
 
 
@@ -85,6 +86,22 @@ def test_a_call_larger_than_the_limit_is_sent_all_the_same_and_nonsense_is_ignor
     assert rates.wait(50_000, 0, 0) == 0
     rates.hear({"x-ratelimit-remaining-tokens": "5"}, 0)
     assert 0 < rates.wait(100, 0, 0) <= 1, "without a time it is asked again soon"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_limit_of_the_day_that_is_used_up_ends_the_run_and_says_so(tmp_path: Path) -> None:
+    workspace(tmp_path, [turns(f"{i}?", f"{i}!") for i in range(6)])
+
+    def script(body: Body, count: int) -> Answer:
+        headers = {"x-ratelimit-limit-requests": "50", "x-ratelimit-reset-requests": "8h0m0s"}
+        left = {"x-ratelimit-remaining-requests": str(max(0, 40 - 15 * count))}
+        return 200, JSON | headers | left, completion(grades(body))
+
+    options: dict[str, Any] = {"judge": "m", "rubric": "general", "quiet": True, "concurrency": 1}
+    with serve(script) as server:
+        with pytest.raises(PartlyDoneError, match=r"asks to wait .* answers are stored"):
+            curate.score(tmp_path, base_url=server.base_url, **options)
+        assert 3 <= len(server.bodies) < 6
 
 
 @pytest.mark.usefixtures("quick")
