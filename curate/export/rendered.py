@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.errors import CurateError
@@ -26,13 +27,38 @@ if TYPE_CHECKING:
     from curate.export.vocabulary import HuggingFace
 
 
+# Around the secret name of a control token.
+_NAME, _CLOSE = "\U000f2000", "\U000f2001"
+
+
 class _Place(NamedTuple):
-    """Where in a text a message stands: its content from `begin`, learned to `end`, all of it to `over`."""
+    """Where in a rendering a message stands.
+
+    Attributes:
+        turn: Its place in the conversation.
+        begin: Where in the text it begins.
+        end: Where what is learned of it ends.
+        learned: Whether it is.
+        before: Control tokens before `begin`.
+        head: The text from the last of them to `begin`; empty where there is none.
+        inside: Control tokens from `begin` to `end`; 0 where the last does not stand right before `end`.
+    """
 
     turn: int
     begin: int
     end: int
-    over: int
+    learned: bool
+    before: int
+    head: str
+    inside: int
+
+
+class _Row(NamedTuple):
+    """A rendering with secret names for its control tokens, and how many of those it has."""
+
+    text: str
+    places: list[_Place]
+    controls: int
 
 
 class Rendered:
@@ -49,7 +75,7 @@ class Rendered:
             if entry["content"].strip() and entry["content"] in template.jinja
         }
         salt = secrets.token_hex(8)
-        names = {token: f"\U000f2000{salt}{number}\U000f2001" for number, token in enumerate(sorted(controls))}
+        names = {token: f"{_NAME}{salt}{number}{_CLOSE}" for number, token in enumerate(sorted(controls))}
         self._backend = backend(json.dumps(_renamed(tokenizer.description, names), ensure_ascii=False))
         for token, name in names.items():
             if self._backend.token_to_id(name) != tokenizer.special(token):
@@ -59,6 +85,8 @@ class Rendered:
         self._controls = re.compile("|".join(map(re.escape, sorted(controls, key=len, reverse=True))) or "(?!)")
         # After a content: what ends its turn, if a control token does.
         self._ends = re.compile(rf"\s*(?:{self._controls.pattern})")
+        self._ids = {tokenizer.special(token) for token in controls}
+        self._head = cache(lambda text: self._backend.encode(text, add_special_tokens=False).ids)
         self._known: dict[Any, Markup] = {}
         self._bos: list[int] = []
         self._end: list[int] = []
@@ -90,18 +118,17 @@ class Rendered:
     def frame(self, conversations: Sequence[tuple[Messages, str]]) -> list[Framed | str]:
         """As `Framing.frame`."""
         framed: list[Framed | str] = []
-        texts, places = [], []
+        rows: list[_Row] = []
         for messages, condition in conversations:
             try:
-                text, place = self._written(messages, condition)
+                rows.append(self._written(messages, condition))
             except Refused as refused:
                 framed.append(str(refused))
                 continue
             framed.append("")
-            texts.append(text)
-            places.append(place)
-        encodings = iter(zip(self._backend.encode_batch(texts, add_special_tokens=False), places, strict=True))
-        return [_framed(*next(encodings)) if entry == "" else entry for entry in framed]
+        encodings = self._backend.encode_batch_fast([row.text for row in rows], add_special_tokens=False)
+        found = iter([self._framed(row, encoding.ids) for row, encoding in zip(rows, encodings, strict=True)])
+        return [next(found) if entry == "" else entry for entry in framed]
 
     def part(self, framed: Framed, turns: Iterable[int], messages: Messages, condition: str) -> Framed | None:
         """As `Framing.part`."""
@@ -111,24 +138,94 @@ class Rendered:
             return None
         return Framed(found.opening, [segment._replace(turn=turns[segment.turn]) for segment in found.segments])
 
-    def _written(self, messages: Messages, condition: str) -> tuple[str, list[_Place]]:
+    def _written(self, messages: Messages, condition: str) -> _Row:
         """The rendering with secret names for its control tokens, and where its messages stand."""
-        before = 0
+        added = 0
         if condition and not self._template.conditioned:
             whole = in_system(messages, condition)
-            before = len(whole) - len(messages)
+            added = len(whole) - len(messages)
             messages = whole
         markup, contents = self._template.markup(messages, condition, self._known)
-        text = self._live(markup.literals[0])
+        text, before, done = "", 0, 0
         places = []
-        for owner, content, literal in zip(markup.owners, contents, markup.literals[1:], strict=True):
-            begin = len(text)
-            learned = self._learned(literal)
-            text += content + self._live(literal[:learned])
-            end = len(text)
-            text += self._live(literal[learned:])
-            places.append(_Place(owner - before, begin, end, len(text)))
-        return text, places
+        for owner, content, literal, following in zip(
+            markup.owners, contents, markup.literals, markup.literals[1:], strict=False
+        ):
+            lead = self._live(literal[done:])
+            # What a template says inside of `{% generation %}` is learned, before the content as well.
+            said = self._live(literal.rpartition(ON)[2]) if literal.rfind(ON) > literal.rfind(OFF) else ""
+            last = -1 if said else lead.rfind(_NAME)
+            text += lead
+            before += len(self._controls.findall(literal))
+            done = self._learned(following)
+            begin = len(text) - len(said)
+            text += content + self._live(following[:done])
+            places.append(
+                _Place(
+                    turn=owner - added,
+                    begin=begin,
+                    end=len(text),
+                    learned=messages[owner]["weight"] > 0,
+                    before=before,
+                    head=lead[last:] if last >= 0 else "",
+                    inside=len(self._controls.findall(following[:done])) if text.endswith(_CLOSE) else 0,
+                )
+            )
+        controls = sum(len(self._controls.findall(literal)) for literal in markup.literals)
+        return _Row(text + self._live(markup.literals[-1][done:]), places, controls)
+
+    def _framed(self, row: _Row, ids: list[int]) -> Framed:
+        """Ids by message; the opening is what stands before the first content."""
+        places = row.places
+        bounds = self._bounds(row, ids) or self._slow_bounds(row)
+        begins = [begin for begin, _ in bounds]
+        opening = ids[: begins[0]] if places else ids
+        segments: list[Segment] = []
+        for place, (begin, end), over in zip(places, bounds, [*begins[1:], len(ids)], strict=True):
+            segment = Segment(place.turn, ids[begin:over], 0, end - begin)
+            if place.turn >= 0:
+                segments.append(segment)
+            elif segments:  # a system message that only states the condition belongs to what is around it
+                segments[-1] = segments[-1]._replace(ids=segments[-1].ids + segment.ids)
+            else:
+                opening = opening + segment.ids
+        return Framed(opening, segments)
+
+    def _bounds(self, row: _Row, ids: list[int]) -> list[tuple[int, int]] | None:
+        """Begin and end of each message in ids, from where its control tokens are; None where that does not tell.
+
+        Contents hold no control token, so the n-th in the text is the n-th in the ids.
+        """
+        marks = [at for at, id_ in enumerate(ids) if id_ in self._ids]
+        if len(marks) != row.controls:
+            return None
+        found = []
+        for place in row.places:
+            if not place.head:
+                return None
+            begin = marks[place.before - 1]
+            head = self._head(place.head)
+            if ids[begin : begin + len(head)] == head:
+                begin += len(head)
+            elif place.learned:
+                return None  # its first characters are of one token with what stands before
+            else:
+                begin += 1
+            if place.learned and not place.inside:
+                return None
+            found.append((begin, marks[place.before + place.inside - 1] + 1 if place.learned else begin))
+        return found
+
+    def _slow_bounds(self, row: _Row) -> list[tuple[int, int]]:
+        """The same from the tokenizer's offsets, which take it half as long again."""
+        encoding = self._backend.encode(row.text, add_special_tokens=False)
+        found: list[tuple[int, int]] = []
+        least = 0
+        for place in row.places:
+            begin = _token(encoding, place.begin, len(row.text), least)
+            least = _token(encoding, place.end, len(row.text), begin)
+            found.append((begin, least))
+        return found
 
     def _learned(self, literal: str) -> int:
         """How much of what follows a response is learned: to the end of its `{% generation %}`, else of its turn."""
@@ -142,36 +239,13 @@ class Rendered:
         return self._controls.sub(lambda found: self._names[found.group()], literal)
 
 
-def _framed(encoding: Any, places: list[_Place]) -> Framed:
-    """Ids by message; the opening is what stands before the first content."""
-    ids: list[int] = encoding.ids
-    bounds = [0]
-    for place in places:
-        for at in place[1:]:
-            bounds.append(_token(encoding, at, places[-1].over, len(ids), bounds[-1]))
-    segments: list[Segment] = []
-    over = bounds[1] if places else 0
-    opening = ids[:over]
-    for number, place in enumerate(places):
-        begin, end, after = bounds[3 * number + 1 : 3 * number + 4]
-        segment = Segment(place.turn, ids[over:after], begin - over, end - over)
-        over = after
-        if place.turn >= 0:
-            segments.append(segment)
-        elif segments:  # a system message that only states the condition belongs to what is around it
-            segments[-1] = segments[-1]._replace(ids=segments[-1].ids + segment.ids)
-        else:
-            opening = opening + segment.ids
-    return Framed(opening, segments)
-
-
-def _token(encoding: Any, at: int, size: int, most: int, least: int) -> int:
+def _token(encoding: Any, at: int, size: int, least: int) -> int:
     """The first token that begins at or covers a place in the text, as transformers has it."""
     for place in range(at, size):
         token: int | None = encoding.char_to_token(place)
         if token is not None:
             return max(token, least)
-    return most
+    return len(encoding.ids)
 
 
 def _renamed(description: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

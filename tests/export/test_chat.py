@@ -254,3 +254,26 @@ def test_ids_of_a_real_chat_model(tmp_path: Path) -> None:
         assert isinstance(framed, Framed)
         ids = [*framed.opening, *(id_ for segment in framed.segments for id_ in segment.ids)]
         assert ids == own.apply_chat_template(said, return_dict=True)["input_ids"]
+
+
+def test_both_ways_to_find_what_is_learned_agree(vocabulary: Path) -> None:
+    for source in (CHATML, GENERATION):
+        framing: Any = encoder(vocabulary, source).framing
+        for said in [*TALKS, talk("\n", "\n\nx", "<|im_end|>", "▁x")]:
+            row = framing._written(weighed(said), "GPT4" if source is GENERATION else "")
+            ids = framing._backend.encode(row.text, add_special_tokens=False).ids
+            slow, fast = framing._slow_bounds(row), framing._bounds(row, ids)
+            learned = [at for at, place in enumerate(row.places) if place.learned]
+            assert fast is None or [fast[at] for at in learned] == [slow[at] for at in learned]
+        row = framing._written(weighed(talk("Hi", "Hello")), "")
+        assert framing._bounds(row, framing._backend.encode(row.text, add_special_tokens=False).ids), "the fast way"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_generation_block_says_before_the_response_is_learned(vocabulary: Path) -> None:
+    source = GENERATION.replace("{% generation %}", "{% generation %}Thought. ")
+    ids, mask = frame(vocabulary, source, TALKS[0])
+    wanted = theirs(vocabulary).apply_chat_template(
+        TALKS[0], chat_template=source, return_dict=True, return_assistant_tokens_mask=True
+    )
+    assert (ids, mask) == (wanted["input_ids"], wanted["assistant_masks"])
