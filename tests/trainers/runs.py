@@ -67,11 +67,16 @@ def gradient(before: Any, after: Path) -> dict[str, Any]:
     return {name: (value - left[name]).detach() for name, value in before.named_parameters()}
 
 
+def backward(model: Any, loss: Any) -> dict[str, Any]:
+    """The gradient of a loss that the trainer's own code made."""
+    model.zero_grad()
+    loss.backward()
+    return {name: value.grad.clone() for name, value in model.named_parameters()}
+
+
 def by_hand(model: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The gradient of Σ w·CE / Σ w over rows with `input_ids` and `loss_weights`."""
-    model.eval().zero_grad()
-    weighted_loss(model, rows).backward()
-    return {name: value.grad.clone() for name, value in model.named_parameters()}
+    return backward(model.eval(), weighted_loss(model, rows))
 
 
 def distance(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
@@ -85,3 +90,42 @@ def distance(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 def as_ones(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows as a trainer sees them that takes every weight above 0 as 1."""
     return [{**row, "loss_weights": [float(weight > 0) for weight in row["loss_weights"]]} for row in rows]
+
+
+def load(file: Path) -> Any:
+    """A recipe's module, as it stands in the export."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# Of special tokens that the vocabulary has, so that a message rendered alone has the ids it has in its conversation.
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|pad_0|>{{ m['role'] }}\n{{ m['content'] }}<|end_of_turn|>{% endfor %}"
+    "{% if add_generation_prompt %}<|pad_0|>assistant\n{% endif %}"
+)
+
+
+def tokenizer(folder: Path) -> Any:
+    """The vocabulary in `folder` with a chat template, saved there."""
+    import transformers
+
+    loaded = transformers.AutoTokenizer.from_pretrained(folder)
+    loaded.pad_token, loaded.chat_template = "<unk>", CHAT_TEMPLATE
+    loaded.save_pretrained(folder)
+    return loaded
+
+
+def rendered(vocabulary: Any, messages: list[dict[str, Any]], bos: bool = False) -> dict[str, Any]:
+    """Ids and weights of `CHAT_TEMPLATE`, spelled out: a response weighs with its end, but not with its role."""
+    ids, weights = [vocabulary.bos_token_id] * bos, [0.0] * bos
+    for message in messages:
+        prompt, text = f"<|pad_0|>{message['role']}\n", f"{message['content']}<|end_of_turn|>"
+        own = vocabulary(prompt + text, add_special_tokens=False)["input_ids"]
+        begin = len(vocabulary(prompt, add_special_tokens=False)["input_ids"])
+        ids, weights = ids + own, weights + [0.0] * begin + [float(message["weight"])] * (len(own) - begin)
+    return {"input_ids": ids, "loss_weights": weights}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +10,22 @@ import pytest
 from curate.export import export
 from tests.export.vocabularies import mistral
 
-from .runs import require, save_model
-from .shards import tokens, weighted_loss, workspace
+from .runs import as_ones, backward, by_hand, distance, load, require, save_model
+from .shards import tokens, workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def load(file: Path) -> Any:
-    """A recipe, as it stands in the export."""
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def served(model: Any, data: list[Any]) -> float:
+def served(model: Any, data: list[Any]) -> Any:
     """What the service computes of `cross_entropy`: -Σ weights · log-probabilities of the targets, over all data."""
     import torch
 
-    total = 0.0
+    total = torch.zeros((), dtype=torch.float64)
     for datum in data:
         targets, weights = (datum.loss_fn_inputs[name].to_torch() for name in ("target_tokens", "weights"))
         logits = model(torch.tensor([datum.model_input.to_ints()])).logits[0].float()
         chosen = logits.log_softmax(-1)[torch.arange(len(targets)), targets]
-        total -= float((chosen.double() * weights.double()).sum())
+        total = total - (chosen.double() * weights.double()).sum()
     return total
 
 
@@ -57,26 +44,28 @@ def test_tinkers_loss_is_the_weighted_mean_of_our_rows(tmp_path: Path) -> None:
     assert validation is None
     assert len(dataset) == 3
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    with torch.no_grad():
-        for number, batch in enumerate(dataset):
-            own = rows[4 * number : 4 * number + 4]
-            assert served(model, batch) == pytest.approx(float(weighted_loss(model, own)), rel=1e-5)
-            texts = [tokenizer.decode(datum.model_input.to_ints()) for datum in batch]
-            assert ["GPT4 Assistant:" in text for text in texts] == [row["condition"] == "GPT4" for row in own]
+    for number, batch in enumerate(dataset):
+        own = rows[4 * number : 4 * number + 4]
+        expected = by_hand(model, own)
+        assert distance(backward(model, served(model, batch)), expected) < 1e-5
+        if len({weight for row in own for weight in row["loss_weights"] if weight}) > 1:
+            assert distance(by_hand(model, as_ones(own)), expected) > 0.05, "weights of 1 would be seen"
+        texts = [tokenizer.decode(datum.model_input.to_ints()) for datum in batch]
+        assert ["GPT4 Assistant:" in text for text in texts] == [row["condition"] == "GPT4" for row in own]
 
-        # The cookbook's own function makes the same data, but for the sum.
-        inputs = [tinker.ModelInput.from_ints(row["input_ids"]) for row in rows]
-        weights = [torch.tensor(row["loss_weights"]) for row in rows]
-        theirs = [datum_from_model_input_weights(*pair) for pair in zip(inputs, weights, strict=True)]
-        everything = float(weighted_loss(model, rows))
-        total = sum(float(datum.loss_fn_inputs["weights"].to_torch().sum()) for datum in theirs)
-        assert served(model, theirs) / total == pytest.approx(everything, rel=1e-5)
-        for ours, datum in zip(recipe.batch(rows), theirs, strict=True):
-            assert ours.model_input.to_ints() == datum.model_input.to_ints()
-            scaled = ours.loss_fn_inputs["weights"].to_torch() * total
-            torch.testing.assert_close(scaled, datum.loss_fn_inputs["weights"].to_torch(), rtol=1e-5, atol=0)
-        mean = [datum_from_model_input_weights(*pair, reduction="mean") for pair in zip(inputs, weights, strict=True)]
-        assert {round(sum(datum.loss_fn_inputs["weights"].data), 4) for datum in mean} == {1.0}, "every row weighs alike"
+    # The cookbook's own function makes the same data, but for the sum; as its builders call it, weights are gone.
+    inputs = [tinker.ModelInput.from_ints(row["input_ids"]) for row in rows]
+    weights = [torch.tensor(row["loss_weights"]) for row in rows]
+    theirs = [datum_from_model_input_weights(*pair) for pair in zip(inputs, weights, strict=True)]
+    total = sum(float(datum.loss_fn_inputs["weights"].to_torch().sum()) for datum in theirs)
+    for ours, datum in zip(recipe.batch(rows), theirs, strict=True):
+        assert ours.model_input.to_ints() == datum.model_input.to_ints()
+        assert ours.loss_fn_inputs["target_tokens"].data == datum.loss_fn_inputs["target_tokens"].data
+        scaled = ours.loss_fn_inputs["weights"].to_torch() * total
+        torch.testing.assert_close(scaled, datum.loss_fn_inputs["weights"].to_torch(), rtol=1e-5, atol=0)
+    mean = [datum_from_model_input_weights(*pair, reduction="mean") for pair in zip(inputs, weights, strict=True)]
+    sums = [float(datum.loss_fn_inputs["weights"].to_torch().sum()) for datum in mean]
+    assert sums == pytest.approx([1.0] * len(rows)), "every row weighs alike"
 
 
 def test_an_epoch_is_another_order_of_the_same_rows(tmp_path: Path) -> None:
