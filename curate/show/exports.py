@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 MOST_BYTES = 64 << 20  # of a manifest
 NOT_WORKED_OUT = "why is not known: by the tables as they are now it would be exported"
+NOT_DRAWN = "rows were drawn by weight, and none of its was; or its roles do not suit the format"
 
 
 def exports(
@@ -88,7 +89,7 @@ def _export(
     manifest = _manifest(place)
     if manifest is None:
         note = "the folder is not an export any more" if place.exists() else "the folder is not there any more"
-        return Exported(_shown(place), None, "gone", None, stale, (), (), note)
+        return Exported(_shown(place), None, "gone", None, None, (), (), note)
     decision = decide(ws, shard, key, manifest["policy"])
     notes = [decision.note] if decision and decision.note else []
     responses = decision.responses if decision and decision.dropped is None else ()
@@ -111,7 +112,7 @@ def _export(
         # What is there is not left out, whatever the tables say by now.
         told = None if state == "there" else told
     elif told is None:
-        notes.append(NOT_WORKED_OUT)
+        notes.append(NOT_DRAWN if manifest.get("emulate_weights") else NOT_WORKED_OUT)
     format = manifest.get("format")
     return Exported(
         folder=_shown(place),

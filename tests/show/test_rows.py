@@ -72,6 +72,20 @@ def test_both_sides_of_a_split_are_looked_through(ws: Path, tmp_path: Path) -> N
     assert sides.count("validation") == pq.read_table(tmp_path / "out" / "validation" / "data").num_rows
 
 
+def test_who_was_not_drawn_is_said_so(ws: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "weights.toml"
+    shipped = (Path(curate.__file__).parents[1] / "rules" / "weights.toml").read_text("utf-8")
+    rules.write_text(shipped.replace("gpt-4 = 1.0", "gpt-4 = 0.4").replace('"gpt-4" = 1.0', '"gpt-4" = 0.4'), "utf-8")
+    curate.export(
+        ws, tmp_path / "out", format="openai-jsonl", emulate_weights="resample", weights=str(rules), quiet=True
+    )
+    drawn = len((tmp_path / "out" / "train.jsonl").read_text("utf-8").splitlines())
+    found = [curate.show(ws, key).exports[-1] for key in range(30)]
+    assert sum(len(one.rows) for one in found) == drawn < 30
+    assert {one.state for one in found} == {"there", "left out"}
+    assert all("drawn by weight" in (one.note or "") for one in found if one.state == "left out")
+
+
 def test_another_key_that_begins_alike_is_another(ws: Path, tmp_path: Path) -> None:
     curate.export(ws, tmp_path / "out", quiet=True)
     hash_ = curate.show(ws, 2).content_hash
