@@ -139,9 +139,27 @@ def load_recipe(name: str, options: Mapping[str, Mapping[str, Any]] | None = Non
                 mistakes.append(f"[{stage}] unknown key `{key}`; {did_you_mean(key, known)}")
             elif not _fits(value, str(parameters[key].annotation)):
                 mistakes.append(f"[{stage}] `{key}` is {value!r}; it is of type {parameters[key].annotation}")
+            elif key not in (options or {}).get(stage, {}) and (why := _only_by_hand(stage, key, value)):
+                mistakes.append(f"[{stage}] {why}")
     if mistakes:
         raise RuleError("the recipe has mistakes:\n" + "\n".join(f"  - {m}" for m in mistakes), where=path)
     return {stage: {**recipe[stage], **(options or {}).get(stage, {})} for stage in STAGES if stage in recipe}
+
+
+def _only_by_hand(stage: str, key: str, value: Any) -> str | None:
+    """Why a recipe, which may be somebody else's, cannot say this by itself; None = it can."""
+    from curate.judge.address import OPENAI, is_local
+
+    if (stage, key) == ("ingest", "format") and value.endswith(".py"):
+        return f"`format` is code, {value!r}, which no recipe runs; give it to `curate ingest --format`"
+    if (stage, key) == ("score", "base_url"):
+        try:
+            known = value.rstrip("/") == OPENAI or is_local(value)
+        except ValueError:
+            known = False
+        if not known:
+            return f"`base_url` would send conversations and your key to {value!r}; if it shall: --base-url"
+    return None
 
 
 def check_rule_files(steps: Options) -> None:

@@ -96,4 +96,4 @@ def is_local(url: str) -> bool:
         literal = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-    return literal.is_private or literal.is_loopback
+    return (literal.is_private or literal.is_loopback) and not literal.is_link_local  # where clouds keep secrets
