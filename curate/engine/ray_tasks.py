@@ -48,7 +48,10 @@ class Ray:
         except ImportError as error:
             raise MissingExtraError("ray", "ray") from error
         self.ray = ray
-        self.cpus = int(os.environ.get("CURATE_TASK_CPUS", "1"))
+        cpus = os.environ.get("CURATE_TASK_CPUS") or "1"
+        if not (cpus.isdecimal() and int(cpus)):
+            raise CurateError(f"`{cpus}` is no number of processors", where="CURATE_TASK_CPUS", hint="1, or more")
+        self.cpus = int(cpus)
         if not ray.is_initialized():
             _connect(ray, self.cpus)
         self._call = ray.remote(num_cpus=self.cpus, max_retries=RETRIES)(call)
@@ -96,7 +99,7 @@ def _connect(ray: Any, cpus: int) -> None:
         options |= LOCAL
     try:
         ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises that very class where a cluster does not start in time
         what = f"the Ray cluster does not answer: {str(error).splitlines()[0]}"
         raise CurateError(what, where=f"RAY_ADDRESS={address}", hint="start one with `ray start --head`") from error
 

@@ -38,6 +38,21 @@ def test_duplicates_are_the_same(
     assert tree(ray) == tree(local)
 
 
+def test_a_shuffle_through_disks_is_the_same(
+    twins: Callable[..., list[Path]], tree: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CURATE_SHUFFLE_DIRS", str(tmp_path / "disk"))
+    local, ray = twins()
+    results = [curate.dedup(path, engine=engine, quiet=True) for path, engine in ((local, "local"), (ray, "ray"))]
+    assert results[0] == results[1]
+    assert tree(ray) == tree(local)
+
+
+def test_one_conversation_has_no_duplicate(workspace: Callable[..., Any]) -> None:
+    ws = workspace({"messages": [{"role": "user", "content": "Hi"}]})
+    assert curate.dedup(ws.path, engine="ray", quiet=True).kept == 1
+
+
 def _removed(path: Path) -> list[int]:
     import polars as pl
 
