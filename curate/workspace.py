@@ -385,7 +385,8 @@ def _is_manifest(value: object) -> bool:
     stages = value.get("stages", {}) if isinstance(value, dict) else None
     if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
         return False
-    if not isinstance(value, dict) or not value.keys() <= {"curate", "schema", "stages"}:  # a changed letter must not hide what ran
+    # A changed letter must not hide what ran.
+    if not isinstance(value, dict) or not value.keys() <= {"curate", "schema", "stages"}:
         return False
     run_keys = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
     return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(
