@@ -34,7 +34,7 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_it_looks_like_this(width: int) -> None:
     shown = [line.plain for line in render(Funnel(STEPS), width)]
     assert "\n".join(shown) + "\n" == (GOLDEN / f"funnel_{width}.txt").read_text("utf-8")
