@@ -14,8 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.errors import CurateError
-from curate.export.chat import OFF, ON, Markup, Refused
+from curate.export.chat import Markup, Refused
 from curate.export.placement import in_system
+from curate.export.sandbox import OFF, ON
 from curate.export.segments import Framed, Segment
 from curate.export.vocabulary import backend
 
