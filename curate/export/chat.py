@@ -61,6 +61,11 @@ class ChatTemplate:
     tokens: Mapping[str, str] = field(default_factory=dict)
     context: int | None = None
 
+    @property
+    def label(self) -> str:
+        """What the manifest calls it: no folder of ours."""
+        return Path(self.name).name
+
     def conditions(self, tokenised: bool) -> bool:
         """Whether the condition gets into a rendering; token ids have it in the system message at least."""
         return tokenised or self.conditioned
