@@ -86,7 +86,7 @@ def schema_page() -> str:
         rows = [(f"`{c.name}`", type_name(c.type), "yes" if c.nullable else "", c.doc) for c in table.columns]
         lines += _table(("column", "type", "null", "meaning"), rows)
     lines += ["# Export `crlft`", "", *WEIGHTS, ""]
-    for title, schema in (("Text", crlft.TEXT), ("With `--tokenizer`", crlft.TOKENS)):
+    for title, schema in (("Text", crlft.TEXT), ("With `--tokenizer`", crlft.TOKENS), ("With `--pack`", crlft.PACKED)):
         rows = [(f"`{field.name}`", type_name(field.type), "yes" if field.nullable else "") for field in schema]
         lines += [f"## {title}", "", *_table(("column", "type", "null"), rows)]
     lines += ["# Columns that rules may ask about", "", "See [rules.md](rules.md). Any of them may be null.", ""]

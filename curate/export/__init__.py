@@ -253,7 +253,7 @@ def export(
         "version": VERSION,
         "name": name,
         "licences": dict(licences or {}),
-        "template": template,
+        "template": plan.template.label,
         "template_sha256": sha256(plan.template.jinja.encode()).hexdigest(),
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
         "max_length": encoder.max_length if encoder else None,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curate.errors import CurateError, InputError, MissingExtraError
+from curate.errors import CurateError, InputError
 from curate.export import templates
+from curate.export.sandbox import OFF, ON, environment, template_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from curate.export.segments import Messages
     from curate.export.templates import Template
 
-# Stand for contents, and around `{% generation %}`; only where no text from data is.
+# Stands for a content, where no text from data is.
 _MARK = "\U000f1000{}\U000f1001"
 _MARKED = re.compile("\U000f1000(\\d+)\U000f1001")
-ON, OFF = "\U000f1002", "\U000f1003"
 
 
 class Refused(Exception):
@@ -66,6 +65,11 @@ class ChatTemplate:
         """For another process, which compiles it anew."""
         return ChatTemplate, (self.name, self.jinja, dict(self.tokens), self.context)
 
+    @property
+    def label(self) -> str:
+        """What the manifest calls it: no folder of ours."""
+        return Path(self.name).name
+
     def conditions(self, tokenised: bool) -> bool:
         """Whether the condition gets into a rendering; token ids have it in the system message at least."""
         return tokenised or self.conditioned
@@ -78,8 +82,8 @@ class ChatTemplate:
     @cached_property
     def _compiled(self) -> Any:
         try:
-            return _environment().from_string(self.jinja)
-        except _template_error() as error:
+            return environment().from_string(self.jinja)
+        except template_error() as error:
             raise CurateError("the chat template cannot be read", where=self.name, hint=str(error)) from error
 
     def check(self) -> None:
@@ -119,7 +123,7 @@ class ChatTemplate:
                     **self.tokens,
                 )
             )
-        except (_template_error(), TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        except (template_error(), TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise Refused(str(error)) from error
 
     def markup(
@@ -178,77 +182,6 @@ def _contents(true: str, markup: Markup, messages: Messages) -> list[str] | None
         written.append(text)
         at += len(text) + len(literal)
     return written if at == len(true) else None
-
-
-def _template_error() -> type[Exception]:
-    try:
-        from jinja2.exceptions import TemplateError
-    except ImportError:
-        raise MissingExtraError("jinja2", "tokenizer") from None
-    return TemplateError
-
-
-@cache
-def _environment() -> Any:
-    """Jinja as transformers sets it up."""
-    from jinja2 import nodes
-    from jinja2.exceptions import SecurityError
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-    from jinja2.utils import Namespace
-
-    class Generation(Extension):
-        """`{% generation %}` … `{% endgeneration %}`."""
-
-        tags = {"generation"}  # noqa: RUF012
-
-        def parse(self, parser: Any) -> Any:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-            return nodes.CallBlock(self.call_method("_body", [nodes.ContextReference()]), [], [], body).set_lineno(line)
-
-        def _body(self, context: Any, caller: Any) -> str:
-            return f"{ON}{caller()}{OFF}" if context.get("_marked") else str(caller())
-
-    def raise_exception(message: str) -> None:
-        raise _template_error()(message)
-
-    def tojson(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
-        return json.dumps(value, ensure_ascii=ensure_ascii, **options)
-
-    class Dictionary:
-        def __call__(self, *args: Any, **named: Any) -> dict[Any, Any]:
-            return dict(*args, **named)
-
-        def fromkeys(self, *args: Any) -> dict[Any, Any]:
-            return dict.fromkeys(*args)
-
-    class Names(Namespace):
-        """Holds no name that begins with `_`: no way to Python's internals."""
-
-        def __init__(*args: Any, **named: Any) -> None:
-            self, *given = args
-            values = dict(*given, **named)
-            for name in values:
-                _public(name)
-            Namespace.__init__(self, values)
-
-        def __setitem__(self, name: str, value: Any) -> None:
-            _public(name)
-            super().__setitem__(name, value)
-
-    def _public(name: object) -> None:
-        if isinstance(name, str) and name.startswith("_"):
-            raise SecurityError(f"a template cannot keep the name {name!r}")
-
-    extensions = [Generation, loopcontrols]
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
-    environment.globals["dict"] = Dictionary()
-    environment.globals["namespace"] = Names
-    environment.filters["tojson"] = tojson
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda format_: datetime.now().strftime(format_)  # noqa: DTZ005
-    return environment
 
 
 def choose(name: str, tokenizer: str | None) -> Template | ChatTemplate:

@@ -14,8 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.errors import CurateError
-from curate.export.chat import OFF, ON, Markup, Refused
+from curate.export.chat import Markup, Refused
 from curate.export.placement import in_system
+from curate.export.sandbox import OFF, ON
 from curate.export.segments import Framed, Segment
 from curate.export.vocabulary import backend
 
@@ -96,9 +97,10 @@ class Rendered:
         """What opens a row and what ends a turn, from a conversation of one exchange."""
         said = [{"role": role, "content": "x", "weight": float(role == "assistant")} for role in ("user", "assistant")]
         markup, _ = self._template.markup(said, "")
-        opening = self._controls.match(markup.literals[0].replace(ON, ""))
-        if opening and opening.group() == self._template.tokens.get("bos_token"):
-            self._bos = tokenizer.markup(opening.group())
+        bos = self._template.tokens.get("bos_token")
+        # SmolLM2 calls what opens each message its BOS.
+        if bos and markup.literals[0].startswith(bos) and "".join(markup.literals).count(bos) == 1:
+            self._bos = tokenizer.markup(bos)
         end = self._controls.search(markup.literals[-1])
         self._end = tokenizer.markup(end.group()) if end else []
 

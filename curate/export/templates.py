@@ -76,6 +76,11 @@ class Template:
         """The role prefix: `GPT4 User:`."""
         return self.start + self.named(role, condition) + self.end
 
+    @property
+    def label(self) -> str:
+        """What the manifest calls it."""
+        return self.name
+
     def conditions(self, tokenised: bool) -> bool:
         """Whether the condition gets into a rendering."""
         return self.place != "nowhere"

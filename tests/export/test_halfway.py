@@ -1,4 +1,4 @@
-"""An export that is killed goes on where it was: finished shards are not tokenised again, and the bytes are the same."""
+"""An export that is killed goes on where it was: finished shards are not tokenised again, and no byte differs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -84,6 +85,16 @@ def test_verify_passes_packed_shards(ws: Workspace, tmp_path: Path, vocabulary: 
     ).out
     found = verify(out, tokenizer=vocabulary)
     assert [finding for finding in found.findings if finding.severity == "error"] == []
+
+
+def test_verify_takes_a_bos_that_opens_each_message_for_none(ws: Workspace, tmp_path: Path) -> None:
+    folder = mistral(tmp_path / "v", ["<|im_start|>", "<|im_end|>"])
+    source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    config = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "chat_template": source}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    told: dict[str, Any] = {"tokenizer": str(folder), "template": "hf"}
+    out = export(ws.path, tmp_path / "out", pack=True, max_length=128, quiet=True, **told).out
+    assert [finding for finding in verify(out, **told).findings if finding.severity == "error"] == []
 
 
 def test_verify_sees_positions_that_run_on(ws: Workspace, tmp_path: Path, vocabulary: str) -> None:
