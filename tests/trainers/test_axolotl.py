@@ -26,8 +26,8 @@ def test_axolotls_step_is_that_of_the_weighted_loss(tmp_path: Path) -> None:
     folder = mistral(tmp_path / "model")
     out = export(workspace(tmp_path), tmp_path / "out", format="axolotl", tokenizer=str(folder), quiet=True).out
     model = save_model(folder)
-    command = [sys.executable, "-m", "axolotl.cli.main", "train", "axolotl.yml", f"--base-model={folder}", *STEP.split()]
-    run(command, out, tmp_path, PYTHONPATH=".")
+    command = [sys.executable, "-m", "axolotl.cli.main", "train", "axolotl.yml", f"--base-model={folder}"]
+    run([*command, *STEP.split()], out, tmp_path, PYTHONPATH=".")
 
     rows = tokens(out).to_pylist()
     assert len(rows) == 12
