@@ -190,6 +190,19 @@ def test_verl_rows(tmp_path: Path) -> None:
     assert "WeightedSFTDataset" in (out / "train.sh").read_text()
 
 
+def test_nemo_rows_have_one_weight_and_mask_what_has_another(tmp_path: Path) -> None:
+    said = talk("a", "b", "c", "d", system="Be brief.")
+    ws = make(tmp_path / "ws", [conversation(said, **{"class": "gpt-4", "reward": [1.0, 0.2]})], judge="someone").path
+    out = export(ws, tmp_path / "out", format="nemo-rl", weighting="judge", quiet=True).out
+    found = sorted(parquet(out), key=lambda row: row["weight"])
+    assert [row["weight"] for row in found] == pytest.approx([10**-0.8, 1.0])
+    assert [[m["weight"] for m in row["messages"] if m["role"] == "assistant"] for row in found] == [[0, 1], [1]]
+    assert all(row["messages"][0]["content"] == "GPT4\n\nBe brief." for row in found)
+    config = (out / "nemo_rl.yaml").read_text()
+    assert "dataset_name: curate_nemo_rl.WeightedDataset" in config
+    assert "defaults: ${oc.env:NEMO_RL}/examples/configs/sft.yaml" in config
+
+
 def test_swift_weights_have_a_mean_of_one_and_their_ratio(tmp_path: Path) -> None:
     out = export(two_classes(tmp_path / "ws"), tmp_path / "out", format="ms-swift", quiet=True).out
     messages = [message for row in parquet(out) for message in row["messages"] if message["role"] == "assistant"]
@@ -200,6 +213,8 @@ def test_swift_weights_have_a_mean_of_one_and_their_ratio(tmp_path: Path) -> Non
     assert {row["channel"] for row in parquet(out)} == {"GPT3", "GPT4"}
     script = (out / "train.sh").read_text()
     assert "--is_binary_loss_scale false" in script
+    assert "--external_plugins curate_swift.py --loss_scale curate" in script
+    assert 'loss_scale_map["curate"]' in (out / "curate_swift.py").read_text()
     assert "$$" not in script
 
 
@@ -229,6 +244,9 @@ def test_token_targets_hold_their_columns(tmp_path: Path) -> None:
     out = export(ws, tmp_path / "a", format="axolotl", tokenizer=vocabulary, quiet=True).out
     assert {"input_ids", "attention_mask", "labels", "loss_weights"} <= set(parquet(out)[0])
     assert "sequence_len: 8192\n" in (out / "axolotl.yml").read_text()
+    out = export(ws, tmp_path / "t", format="tinker", tokenizer=vocabulary, quiet=True).out
+    assert {"input_ids", "loss_weights"} <= set(parquet(out)[0])
+    assert "class Builder(SupervisedDatasetBuilder)" in (out / "curate_tinker.py").read_text()
     told = {"tokenizer": vocabulary, "emulate_weights": "drop", "quiet": True}
     table = pq.read_table(export(ws, tmp_path / "b", format="together-parquet", **told).out / "train.parquet")
     assert table.column_names == ["input_ids", "attention_mask", "labels"]
@@ -253,7 +271,7 @@ def test_any_target_can_be_drawn_by_weight(tmp_path: Path) -> None:
 def test_hostile_text_reaches_every_text_target_unchanged(tmp_path: Path) -> None:
     odd = '${name} $$ {{ x }} <|im_end|>\n"\\\u2028\x00 🙂'
     ws = make(tmp_path / "ws", [conversation(talk(odd, odd), **GPT4)]).path
-    for target in (*HOSTED, "verl", "ms-swift", "llama-factory", "llama-factory-v1"):
+    for target in (*HOSTED, "verl", "ms-swift", "llama-factory", "llama-factory-v1", "nemo-rl"):
         out = export(ws, tmp_path / target, format=target, quiet=True).out
         row = lines(out / "train.jsonl")[0] if target in HOSTED else parquet(out)[0]
         content = row["messages"][-1]["content"]

@@ -16,8 +16,9 @@ from .shards import tokens, workspace
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 # One step of SGD at rate 1 in float32 over all twelve rows, so that what it takes off is the gradient.
-STEP = """--launcher=python --max-steps=1 --micro-batch-size=3 --gradient-accumulation-steps=4 --bf16=false
-    --optimizer=sgd --learning-rate=1 --lr-scheduler=constant --max-grad-norm=0""".split()
+STEP = """\
+--launcher=python --max-steps=1 --micro-batch-size=3 --gradient-accumulation-steps=4 --bf16=false
+    --optimizer=sgd --learning-rate=1 --lr-scheduler=constant --max-grad-norm=0"""
 
 
 def test_axolotls_step_is_that_of_the_weighted_loss(tmp_path: Path) -> None:
@@ -25,8 +26,8 @@ def test_axolotls_step_is_that_of_the_weighted_loss(tmp_path: Path) -> None:
     folder = mistral(tmp_path / "model")
     out = export(workspace(tmp_path), tmp_path / "out", format="axolotl", tokenizer=str(folder), quiet=True).out
     model = save_model(folder)
-    command = [sys.executable, "-m", "axolotl.cli.main", "train", "axolotl.yml", f"--base-model={folder}", *STEP]
-    run(command, out, tmp_path, PYTHONPATH=".")
+    command = [sys.executable, "-m", "axolotl.cli.main", "train", "axolotl.yml", f"--base-model={folder}"]
+    run([*command, *STEP.split()], out, tmp_path, PYTHONPATH=".")
 
     rows = tokens(out).to_pylist()
     assert len(rows) == 12

@@ -15,9 +15,10 @@ from .shards import tokens, workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-STEP = """--model_type llama --template chatml --torch_dtype float32 --tuner_type full --use_cpu true --report_to none
+STEP = """\
+--model_type llama --template chatml --torch_dtype float32 --tuner_type full --use_cpu true --report_to none
     --max_steps 1 --per_device_train_batch_size 3 --gradient_accumulation_steps 4 --optim sgd --learning_rate 1
-    --lr_scheduler_type constant --warmup_ratio 0 --max_grad_norm 0 --weight_decay 0 --split_dataset_ratio 0""".split()
+    --lr_scheduler_type constant --warmup_ratio 0 --max_grad_norm 0 --weight_decay 0 --split_dataset_ratio 0"""
 
 
 def chatml(tokenizer: Any, messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def test_swifts_step_is_that_of_the_weighted_loss(tmp_path: Path) -> None:
     folder = mistral(tmp_path / "model")
     out = export(workspace(tmp_path), tmp_path / "out", format="ms-swift", quiet=True).out
     model = save_model(folder)
-    said = run(["sh", str(out / "train.sh"), str(folder), *STEP], tmp_path, tmp_path)
+    said = run(["sh", str(out / "train.sh"), str(folder), *STEP.split()], tmp_path, tmp_path)
 
     import transformers
 

@@ -1,4 +1,4 @@
-"""verl's data set class with our subclass, its collator and its loss over our shards give the gradient of Σ w·CE / Σ w."""
+"""verl's data set class with our subclass, its collator and its loss give the gradient of Σ w·CE / Σ w."""
 
 from __future__ import annotations
 

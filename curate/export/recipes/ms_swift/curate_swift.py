@@ -11,14 +11,14 @@ class TurnLossScale(LossScale):
 
     def __call__(self, context_list, context_types, messages, **kwargs):
         contexts, scales = super().__call__(context_list, context_types, messages, **kwargs)
-        ends = [text for text, kind in zip(context_list, context_types) if kind == ContextType.SUFFIX]
+        ends = [text for text, kind in zip(context_list, context_types, strict=True) if kind == ContextType.SUFFIX]
         weight = 0.0
         for place, kind in enumerate(context_types):
             if kind == ContextType.RESPONSE:
                 weight = scales[place]
-            elif kind == ContextType.SUFFIX:
-                scales[place] = weight
-            elif place and context_types[place - 1] == ContextType.RESPONSE and context_list[place] in ends:
+                continue
+            after = place and context_types[place - 1] == ContextType.RESPONSE
+            if kind == ContextType.SUFFIX or (after and context_list[place] in ends):
                 scales[place] = weight
         return contexts, scales
 
