@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "faults"))
 
-from scenes import STAGES, Scene, Zygote, scenes  # type: ignore[import-not-found]  # noqa: E402
+from scenes import STAGES, Scene, Zygote, scenes  # type: ignore[import-not-found]
 
 INTERRUPTED = 130
 PARTS = 40  # sizes of a full disk that are tried
