@@ -72,7 +72,8 @@ def test_conversations_with_other_columns_are_refused_even_without_a_manifest(
 def test_a_table_with_other_columns_is_told_and_made_again_by_its_stage(ws: Workspace) -> None:
     whole = ws.read("labels", 0)
     older(ws, "labels", "evidence")
-    for use in (lambda: ws.read("labels", 0), lambda: ws.scan("labels"), lambda: curate.export(ws.path, ws.path / "out")):
+    out = ws.path.parent / "out"
+    for use in (lambda: ws.read("labels", 0), lambda: ws.scan("labels"), lambda: curate.export(ws.path, out)):
         with pytest.raises(WorkspaceError, match="another version of curate") as caught:
             use()
         assert caught.value.hint == "run `curate label` again"
