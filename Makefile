@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SAMPLES := sample_data
 
-.PHONY: demo demo-llm test test-trainers test-engine check docs bench bench-dedup clean
+.PHONY: demo demo-llm test test-trainers test-engine check docs bench bench-dedup faults clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -84,6 +84,10 @@ bench: .venv/ready-test  ## the numbers in the README
 
 bench-dedup: .venv/ready-test  ## near-duplicate search beside every peer, each in its own environment (10 GB)
 	$(BIN)/python benchmarks/dedup/run.py --scale 10000,100000,1000000
+
+faults: .venv/ready-test  ## every stage killed, cut and starved a hundred times; files that break readers
+	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/monsters.py
 
 clean:
 	rm -rf .venv .venv-trainers .venv-trainer-* .venv-engine demo bench

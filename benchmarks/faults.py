@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "faults"))
 
-from scenes import STAGES, Scene, Zygote, scenes  # type: ignore[import-not-found]  # noqa: E402
+from scenes import STAGES, Scene, Zygote, scenes  # type: ignore[import-not-found]
 
 INTERRUPTED = 130
 PARTS = 40  # sizes of a full disk that are tried
@@ -75,7 +75,8 @@ def disturb(zygote: Zygote, scene: Scene, kind: str, kills: int, folder: Path) -
             scene.remove(disk)
     took = time.monotonic() - began
     same = f"{len(planned) - len(wrong)} the same bytes"
-    print(f"{scene.stage:<8} {kind:<16} {len(planned):>4} faults, {met:>4} at work, {same:<20} {took:6.0f} s", flush=True)
+    counts = f"{len(planned):>4} faults, {met:>4} at work, {same:<20}"
+    print(f"{scene.stage:<8} {kind:<16} {counts} {took:6.0f} s", flush=True)
     for line in wrong[:5]:
         print(f"  {line}", flush=True)
     return not wrong

@@ -10,6 +10,7 @@ One process a target. Each different failure is kept once, by its shortest input
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -72,9 +73,8 @@ def fuzz(target: str, seconds: float, findings: Path) -> int:
         if time.monotonic() - start > SLOW:
             keep(data, "slow\n")
         if time.monotonic() - began > seconds:
-            print(f"{target:<12} {runs:>9,} inputs {time.monotonic() - began:6.0f} s  {len(shortest)} found", flush=True)
-            import os
-
+            took = f"{time.monotonic() - began:6.0f} s"
+            print(f"{target:<12} {runs:>9,} inputs {took}  {len(shortest)} found", flush=True)
             os._exit(1 if shortest else 0)  # libFuzzer has no other way out
 
     corpus = findings / "corpus" / target

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "faults"))
 
-from monsters import MONSTERS, make  # type: ignore[import-not-found]  # noqa: E402
+from monsters import MONSTERS, make  # type: ignore[import-not-found]
 
 # Megabytes above which a monster only takes longer: a million messages, millions of rejects.
 MOST = {"a conversation of many messages": 50, "zstd bomb, empty objects": 50}

@@ -98,6 +98,13 @@ class Workspace:
                 where=self._manifest,
                 hint="ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for",
             )
+        # A workspace may have lost its manifest, or never got one; what its shards look like tells as much.
+        if (shards := self.shards("conversations")) and not self._has_layout("conversations", shards[0]):
+            raise WorkspaceError(
+                "the conversations were written by another version of curate",
+                where=self.shard("conversations", shards[0]),
+                hint="ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for",
+            )
         if not create:
             self._require_whole()
 
@@ -293,12 +300,30 @@ class Workspace:
             self.require_current(table, index)
         return pl.scan_parquet([self.shard(table, index) for index in shards], glob=False)
 
+    def _has_layout(self, table: str, index: int) -> bool:
+        """Whether a shard has the columns that its table has now; what cannot be read is told by who reads it."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from curate.schema import TABLES
+
+        try:
+            return bool(pq.read_schema(self.shard(table, index)).names == TABLES[table].arrow.names)
+        except (pa.ArrowException, OSError, UnicodeDecodeError):
+            return True
+
     def require_current(self, table: str, index: int) -> None:
-        """Refuse a shard that was made from other conversations.
+        """Refuse a shard that was made from other conversations, or has other columns than now.
 
         Raises:
-            WorkspaceError: It was.
+            WorkspaceError: It was, or has.
         """
+        if not self._has_layout(table, index):
+            raise WorkspaceError(
+                f"the table `{table}` was written by another version of curate",
+                where=self.shard(table, index),
+                hint=f"run `curate {_stage_of(table)}` again",
+            )
         stamp = self.stamp(table, index)
         if "of" in stamp and stamp["of"] != self.stamp("conversations", index).get("fingerprint"):
             raise WorkspaceError(
@@ -356,7 +381,8 @@ class Workspace:
         def outdated() -> Iterator[tuple[int, str]]:
             for index in self.shards("conversations"):
                 wanted = fingerprint(table, options, [self.stamp(name, index).get("fingerprint") for name in inputs])
-                if self.stamp(table, index).get("fingerprint") != wanted:
+                there = self.stamp(table, index).get("fingerprint")
+                if there != wanted or not self._has_layout(table, index):
                     yield index, wanted
                 else:
                     advance(index)

@@ -35,7 +35,7 @@ def install(fault: dict[str, Any]) -> None:
         time.time = lambda: real() + fault["clock"]
     if not fault.keys() & {"kill", "stop", "count", "cut"}:
         return
-    here, count = f"{os.getcwd()}/", [0]
+    here, count = f"{Path.cwd()}/", [0]
     disk = Disk(Path.cwd()) if "cut" in fault else None
 
     def change() -> None:
@@ -94,7 +94,7 @@ class Disk:
 
     def flushed(self, handle: int) -> None:
         """Take in a file or folder that was flushed."""
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         if not path.is_relative_to(self.root):
             return
         if path.is_dir():

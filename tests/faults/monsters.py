@@ -77,7 +77,7 @@ def wide_table(megabytes: int) -> Iterator[bytes]:
 
 PACKERS: dict[str, Callable[[Path, ExitStack], IO[bytes]]] = {
     "": lambda path, stack: stack.enter_context(path.open("wb")),
-    ".gz": lambda path, stack: stack.enter_context(gzip.open(path, "wb", 9)),  # type: ignore[arg-type, return-value]
+    ".gz": lambda path, stack: stack.enter_context(gzip.open(path, "wb", 9)),  # type: ignore # noqa: SIM115
     ".zst": lambda path, stack: stack.enter_context(zstd.open(path, "wb", level=3)),
     ".zip": lambda path, stack: stack.enter_context(
         stack.enter_context(zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9)).open("x.jsonl", "w")

@@ -37,9 +37,9 @@ class Zygote:
     """Runs commands in children of a process that has curate loaded."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "zygote.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        command = [sys.executable, str(HERE / "zygote.py")]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
         assert self._line() == "ready"
 
     def _line(self) -> str:

@@ -113,12 +113,14 @@ def containers(data: bytes) -> None:
 
 def values(data: bytes) -> None:
     """The fast way and the careful way agree about what a record is."""
+    one: dict[str, Any] | None = None
+    reason = detail = "read"
     try:
-        one: dict[str, Any] | None = decode.parse_one(data)
+        one = decode.parse_one(data)
     except decode.UnreadableError as error:
-        assert error.reason.isidentifier()
-        error.detail.encode()
-        one = None
+        reason, detail = error.reason, error.detail
+    assert reason.isidentifier()
+    detail.encode()
     if b"\n" not in data and data.strip():
         many = decode.parse_lines([data], data)
         assert many is None or many == [one], "the fast way reads what the careful one does not"

@@ -1,4 +1,4 @@
-"""One changed byte anywhere in a workspace is found, its file is named, and what is said to do brings back the bytes."""
+"""One changed byte anywhere in a workspace is found, its file named, and what is said to do brings back the bytes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_changed_byte_in_an_export_is_found_and_the_export_made_again(
 
 
 def test_a_changed_byte_in_the_manifest_is_never_believed(finished: Path, zygote: Zygote, tmp_path: Path) -> None:
-    """It is text that people may read; what stages rely on in it has a shape that a changed byte breaks or is counted."""
+    """It is text that people may read; what stages rely on in it has a shape, or is counted against the tables."""
     folder = tmp_path / "scene"
     shutil.copytree(finished, folder)
     manifest = folder / "ws" / "manifest.json"

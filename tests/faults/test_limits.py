@@ -1,4 +1,4 @@
-"""A full disk, no more open files, a folder that cannot be written: a message that says so, and a rerun that ends well."""
+"""A full disk, no more open files, a second writer: a message that says so, and a rerun that ends as ever."""
 
 from __future__ import annotations
 

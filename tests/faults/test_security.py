@@ -24,7 +24,7 @@ GUARD = """
 import os, sys
 noted = open(os.environ["NOTED"], "a")
 REACHES = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request",
-           "http.client.connect", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "ftplib.connect")
+           "http.client.connect", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 def note(event, arguments):
     if event in REACHES:
         shown = arguments[1:2] if event.startswith("socket.connect") else arguments[:2]
@@ -47,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     records = [
         {"id": bait, "model": "gpt-4", "url": bait, "source": bait,
-         "conversations": [{"from": "human", "value": f"What is {bait}?"}, {"from": "gpt", "value": f"An address: {bait}."}]}
+         "conversations": [{"from": "human", "value": f"What is {bait}?"}, {"from": "gpt", "value": f"It is {bait}."}]}
         for bait in BAIT
     ]  # fmt: skip
     (tmp_path / "dump.json").write_text(json.dumps(records))
@@ -198,9 +198,7 @@ def test_links_inside_a_folder_are_named_by_the_user_and_links_of_outputs_are_no
     curate.ingest(["dump.json"], "curated", quiet=True)
     (home / "curated" / ".lock").unlink(missing_ok=True)
     curate.label("curated", quiet=True)
-    try:
+    with pytest.raises(CurateError, match="stands in the way"):
         curate.export("curated", "shards", quiet=True)
-    except CurateError as problem:
-        assert "stands in the way" in problem.what
     assert (victim / "precious.txt").read_text() == "precious"
     assert [path.name for path in victim.iterdir()] == ["precious.txt"]

@@ -31,11 +31,10 @@ from typing import Any, NoReturn
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 sys.path.insert(0, str(Path(__file__).parent))
 
-import fault  # noqa: E402
+import fault
+import typer
 
-import typer  # noqa: E402
-
-import curate  # noqa: E402
+import curate
 
 
 def load() -> None:
@@ -63,7 +62,7 @@ def child(request: dict[str, Any], stderr: int) -> NoReturn:
     os.chdir(request["cwd"])
     os.environ.update(request.get("env") or {})
     table.SHARD_BYTES = request["shard_bytes"]
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: PTH123, SIM115
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["curate", *request["argv"]]
     if "loaded" in request:
         atexit.register(lambda: Path(request["loaded"]).write_text("\n".join(sys.modules)))
