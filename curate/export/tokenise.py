@@ -256,6 +256,11 @@ class _HuggingFace:
             backend.no_padding()
         self._text.encode_special_tokens = True
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # The package forgets it on the way to another process, and text from data would yield control tokens.
+        self.__dict__ |= state
+        self._text.encode_special_tokens = True
+
     def bos(self) -> list[int]:
         return list(self._live.encode("").ids)
 
