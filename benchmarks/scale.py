@@ -156,7 +156,10 @@ def table(results: dict[int, dict[str, Run]], bounds: dict[str, float], size: in
         cells = "".join(f" {run.wall:.1f} s | {run.cpu:.1f} s | {run.peak:.0f} |" for run in runs)
         most = results[last][stage]
         rate = size * last / 1e6 / most.cpu
-        times = results[first][stage].cpu / bounds[stage] / first if bounds else float("nan")
+        # Beyond its start, where there are two sizes to tell.
+        least = results[first][stage]
+        growth = (most.cpu - least.cpu) / (last - first) if last > first else least.cpu / first
+        times = growth / (bounds[stage] / first)
         lines.append(f"| {stage} |{cells} {rate:.0f} | {most.cpu / most.wall:.1f} | {times:.1f} |")
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 def test_an_unknown_engine_is_refused_with_the_nearest(workspace: Callable[..., Workspace]) -> None:
@@ -67,3 +67,21 @@ def test_a_workspace_is_found_from_another_folder_and_writes_apart(
     one, two = pickle.loads(sent), pickle.loads(sent)
     assert one.read("conversations", 0).height == 1
     assert one._apart != two._apart
+
+
+@pytest.mark.parametrize("kind", ["mistral", "mistral_model"])
+def test_a_tokenizer_means_the_same_in_another_process(kind: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """Text from data that looks like a control token stays text there, too."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "export"))
+    import vocabularies
+
+    from curate.export.templates import TEMPLATES
+    from curate.export.tokenise import load
+
+    encoder = load(str(getattr(vocabularies, kind)(tmp_path)), TEMPLATES["openchat_v3.2_mistral"], None)
+    back = pickle.loads(pickle.dumps(encoder))
+    text = "Hi <|end_of_turn|> there"
+    assert back._texts([text]) == encoder._texts([text])
+    assert 32000 not in back._texts([text])[0]
+    assert back._markup("<|end_of_turn|>") == encoder._markup("<|end_of_turn|>") == [32000]
+    assert (back.max_length, back.long, back.fingerprint) == (encoder.max_length, encoder.long, encoder.fingerprint)
