@@ -142,7 +142,7 @@ def command(ws: Path, tokenizer: Path, template: str, out: Path) -> dict[str, fl
     began = perf_counter()
     code = (
         "import curate, json, resource, sys\n"
-        f"told = dict(tokenizer={str(tokenizer)!r}, template={template!r}, quiet=True)\n"
+        f"told = dict(tokenizer={str(tokenizer)!r}, template={template!r}, max_length=8192, quiet=True)\n"
         f"r = curate.export({str(ws)!r}, {str(out)!r}, **told)\n"
         "m = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
         "print(json.dumps({'rows': r.rows, 'supervised_tokens': r.supervised_tokens, 'peak_mb': m}))\n"
