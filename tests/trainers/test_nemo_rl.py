@@ -69,7 +69,7 @@ def test_nemos_loss_is_the_weighted_mean_of_our_rows(tmp_path: Path, monkeypatch
     given = {"input_ids": ids, "token_mask": flat["token_loss_mask"], "sample_mask": batch["loss_multiplier"]}
 
     exported = tokens(out).to_pylist()
-    rows = [rendered(vocabulary, row["messages"], bos=True) for row in exported]
+    rows = [rendered(vocabulary, row["messages"], bos=True, apart=True) for row in exported]
     for row, own, long in zip(rows, ids.tolist(), lengths.tolist(), strict=True):
         assert row["input_ids"] == own[:long]
     model = save_model(tmp_path / "model")
