@@ -58,7 +58,7 @@ test: .venv/ready-test  ## everything, the proofs with real trainers and a real 
 test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, loader and loss, TRL's gradient
 	.venv-trainers/bin/python -m pytest tests/trainers tests/export tests/verify
 
-test-trainer-%: .venv-trainer-%/ready  ## the proof of one: axolotl, ms-swift, llama-factory, verl, tinker, nemo-rl, unsloth
+test-trainer-%: .venv-trainer-%/ready  ## the proof of one: axolotl, ms-swift, llama-factory, verl, tinker, nemo-rl
 	.venv-trainer-$*/bin/python -m pytest tests/trainers/test_$(subst -,_,$*).py
 
 test-engine: .venv-engine/ready  ## --engine ray on real clusters of this machine, a node killed among them

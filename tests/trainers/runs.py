@@ -120,12 +120,15 @@ def tokenizer(folder: Path) -> Any:
     return loaded
 
 
-def rendered(vocabulary: Any, messages: list[dict[str, Any]], bos: bool = False) -> dict[str, Any]:
+def rendered(vocabulary: Any, messages: list[dict[str, Any]], bos: bool = False, apart: bool = False) -> dict[str, Any]:
     """Ids and weights of `CHAT_TEMPLATE`, spelled out: a response weighs with its end, but not with its role."""
     ids, weights = [vocabulary.bos_token_id] * bos, [0.0] * bos
     for message in messages:
         prompt, text = f"<|pad_0|>{message['role']}\n", f"{message['content']}<|end_of_turn|>"
         own = vocabulary(prompt + text, add_special_tokens=False)["input_ids"]
-        begin = len(vocabulary(prompt, add_special_tokens=False)["input_ids"])
+        head = vocabulary(prompt, add_special_tokens=False)["input_ids"]
+        begin = len(head)
+        if apart and message["role"] == "assistant":
+            own = head + vocabulary(text, add_special_tokens=False)["input_ids"]
         ids, weights = ids + own, weights + [0.0] * begin + [float(message["weight"])] * (len(own) - begin)
     return {"input_ids": ids, "loss_weights": weights}
