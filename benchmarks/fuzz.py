@@ -19,6 +19,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(HERE), str(HERE / "tests" / "faults")]
 FORMATS = "formats"
 LONGEST = 4096  # bytes of an input
 SLOW = 10.0  # seconds after which an input counts as one that hangs
@@ -43,7 +44,6 @@ def seeds(target: str, folder: Path) -> None:
 
 def fuzz(target: str, seconds: float, findings: Path) -> int:
     """Run one target in this process; returns how many different failures were found."""
-    sys.path.insert(0, str(HERE / "tests" / "faults"))
     import atheris
 
     with atheris.instrument_imports(include=["curate.ingest", "curate.judge.parse", "curate.label", "targets"]):
@@ -113,7 +113,6 @@ def main() -> None:
     given = parser.parse_args()
     if given.here:
         sys.exit(fuzz(given.targets[0], given.seconds, given.findings))
-    sys.path.insert(0, str(HERE / "tests" / "faults"))
     from targets import TARGETS
 
     found = 0
