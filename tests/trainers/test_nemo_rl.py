@@ -70,8 +70,9 @@ def test_nemos_loss_is_the_weighted_mean_of_our_rows(tmp_path: Path, monkeypatch
 
     exported = tokens(out).to_pylist()
     rows = [rendered(vocabulary, row["messages"], bos=True, apart=True) for row in exported]
-    for row, own, long in zip(rows, ids.tolist(), lengths.tolist(), strict=True):
+    for row, own, long, one in zip(rows, ids.tolist(), lengths.tolist(), exported, strict=True):
         assert row["input_ids"] == own[:long]
+        row["loss_weights"] = [weight * one["weight"] for weight in row["loss_weights"]]
     model = save_model(tmp_path / "model")
     chance = model(ids).logits[:, :-1].float().log_softmax(-1)
     chosen = chance.gather(-1, ids[:, 1:, None])[..., 0]
