@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from curate import engine as engines
+from curate import manifest as manifests
 from curate.engine import Local
 from curate.errors import CurateError, WorkspaceError
 from curate.files import atomic as atomic
@@ -137,32 +138,11 @@ class Workspace:
     @property
     def manifest(self) -> dict[str, Any]:
         """What ran, by stage; empty before the first stage has finished."""
-        try:
-            value = json.loads(self._manifest.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise WorkspaceError("the manifest is not JSON", where=self._manifest, hint=str(error)) from error
-        if not _is_manifest(value):
-            raise WorkspaceError(
-                "the manifest is not one that curate wrote",
-                where=self._manifest,
-                hint="put back the one that was there, or ingest into a new workspace",
-            )
-        manifest: dict[str, Any] = value
-        return manifest
+        return manifests.read(self._manifest)
 
     def record(self, stage: str, entry: object) -> None:
         """Write what a stage did into the manifest: the last act of the stage."""
-        from curate import __version__
-        from curate.schema import SCHEMA_VERSION
-
-        manifest = self.manifest
-        stages = {**manifest.get("stages", {}), stage: entry}
-        value = {"curate": __version__, "schema": SCHEMA_VERSION, "stages": stages}
-        if value != manifest:
-            with atomic(self._manifest) as temporary:
-                temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        manifests.record(self._manifest, stage, entry)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -404,20 +384,6 @@ class Workspace:
         if self.engine.name != "local":
             for left in (self.path / table).glob(".part-*.parquet.*.tmp"):
                 left.unlink(missing_ok=True)
-
-
-def _is_manifest(value: object) -> bool:
-    """Whether the parts that stages rely on have the shape that they wrote."""
-    stages = value.get("stages", {}) if isinstance(value, dict) else None
-    if not isinstance(stages, dict) or not isinstance(stages.get("ingest", []), list):
-        return False
-    # A changed letter must not hide what ran.
-    if not isinstance(value, dict) or not value.keys() <= {"curate", "schema", "stages"}:
-        return False
-    run_keys = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
-    return all(isinstance(run, dict) and run_keys <= run.keys() for run in stages.get("ingest", [])) and all(
-        isinstance(entry, dict) for stage, entry in stages.items() if stage != "ingest"
-    )
 
 
 def _stage_of(table: str) -> str:

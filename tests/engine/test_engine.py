@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 import curate
@@ -80,8 +81,10 @@ def test_a_tokenizer_means_the_same_in_another_process(kind: str, tmp_path: Path
 
     encoder = load(str(getattr(vocabularies, kind)(tmp_path)), TEMPLATES["openchat_v3.2_mistral"], None)
     back = pickle.loads(pickle.dumps(encoder))
-    text = "Hi <|end_of_turn|> there"
-    assert back._texts([text]) == encoder._texts([text])
-    assert 32000 not in back._texts([text])[0]
-    assert back._markup("<|end_of_turn|>") == encoder._markup("<|end_of_turn|>") == [32000]
-    assert (back.max_length, back.long, back.fingerprint) == (encoder.max_length, encoder.long, encoder.fingerprint)
+    message = {"role": "user", "content": "Hi <|end_of_turn|> there", "weight": 0.0}
+    answer = {"role": "assistant", "content": "<|end_of_turn|>", "weight": 1.0}
+    rows = pl.DataFrame({"key": [0], "condition": ["GPT4"], "messages": [[message, answer]]})
+    ours, theirs = (one.tokenise(rows).rows for one in (encoder, back))
+    assert theirs.equals(ours)
+    assert ours["input_ids"].to_list()[0].count(32000) == 2, "our own ends of turn, and none of the data"
+    assert (back.limit, back.fingerprint, back.specials) == (encoder.limit, encoder.fingerprint, encoder.specials)

@@ -238,7 +238,7 @@ def test_options_are_checked_before_the_workspace_is_looked_at(
 
 def test_check_takes_the_arguments_of_export_with_their_defaults() -> None:
     told, taken = (inspect.signature(function).parameters for function in (check, export))
-    assert set(taken) - set(told) == {"dry_run", "quiet"}
+    assert set(taken) - set(told) == {"dry_run", "engine", "quiet"}
     assert all(told[name].default == taken[name].default for name in told)
 
 

@@ -257,4 +257,4 @@ HOSTILE = {
 def test_hostile_markup_takes_no_time(body: str) -> None:
     begin = time.process_time()
     talk("Hi", page(body))
-    assert time.process_time() - begin < 2
+    assert time.process_time() - begin < 5

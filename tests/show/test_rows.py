@@ -58,7 +58,8 @@ def test_every_format(format: str, ws: Path, tmp_path: Path) -> None:
 
 
 def test_a_conversation_in_several_windows_is_found_in_all_of_them(ws: Path, tmp_path: Path) -> None:
-    curate.export(ws, tmp_path / "out", tokenizer=str(vocabulary(tmp_path)), max_length=40, quiet=True)
+    options = {"max_length": 40, "truncate": "split"}
+    curate.export(ws, tmp_path / "out", tokenizer=str(vocabulary(tmp_path)), quiet=True, **options)
     rows = curate.show(ws, 4).exports[-1].rows
     assert sorted((row.id or "").rpartition("-")[2] for row in rows) == ["4", "4/2"]
 
