@@ -23,7 +23,7 @@ STAGES = {"clean": "flags", "label": "labels", "dedup": "duplicates", "score": "
 PER_CONVERSATION = ("flags", "tasks", "duplicates")
 PER_RESPONSE = ("labels", "scores")
 
-modest = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+modest = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = st.sampled_from(["river", "stone", "letter", "window", "garden", "seven", "music", "paper", "yellow", "engine"])
 sentence = st.lists(WORDS, min_size=4, max_size=12).map(" ".join)
