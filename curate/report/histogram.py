@@ -301,7 +301,9 @@ def _edges(values: dict[str, Values], bins: int | None, column: str) -> tuple[tu
     low, high = min(float(group[0]) for group in own), max(float(group[-1]) for group in own)
     if column in LENGTHS and bins is None:
         return _decades(high)
-    if column not in SHARES and high - low < MAX_VALUES:
+    # The score of the local judge is its reward.
+    share = column in SHARES or (column == "score" and low >= 0 and high <= 1)
+    if not share and high - low < MAX_VALUES:
         whole = sum(int((group == group.round()).sum()) for group in own) / sum(map(len, own))
         if whole == 1:
             return tuple((float(value), float(value)) for value in range(int(low), int(high) + 1))
@@ -309,8 +311,7 @@ def _edges(values: dict[str, Values], bins: int | None, column: str) -> tuple[tu
         if whole > MOSTLY and bins is None:
             return tuple((float(value), float(value + 1)) for value in range(floor(low), floor(high) + 1))
     count = bins or BINS
-    # The score of the local judge is its reward.
-    if column in SHARES or (column == "score" and low >= 0 and high <= 1):
+    if share:
         low, high = 0.0, 1.0
     elif high > low:
         return _even((0.0 if column == "weight" else low), high, count)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 LONGEST = 16  # characters of a column's name
-NARROWEST, WIDEST = 18, 24  # columns that a group takes
+NARROWEST, WIDEST = 18, 32  # columns that a group takes
 SCALES = {"share": "share within each group", "count": "counts", "log": "counts, bars of their logarithm"}
 
 

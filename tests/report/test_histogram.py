@@ -211,6 +211,21 @@ def test_scores_from_0_to_1_are_binned_like_rewards(workspace: Callable[..., Wor
     assert found.note == LOCAL_NOTE
 
 
+def test_scores_of_a_judge_that_finds_next_to_nothing_are_shares_still(workspace: Callable[..., Workspace]) -> None:
+    values = [1.0] * 30 + [0.55]
+    ws = scored(workspace(*rows(*"a" * 31)), score=values, reward=values, judge=["local"] * 31)
+    found = curate.hist(ws.path, column="score", by="model")
+    assert found.bins[-1] == (0.9, 1.0)
+    assert (found.groups[0].counts[5], found.groups[0].counts[-1]) == (1, 30)
+
+
+def test_names_that_begin_alike_can_be_told_apart() -> None:
+    names = ("gpt-3.5-turbo-0613", "gpt-3.5-turbo-1106", "gpt-4-1106-preview")
+    groups = tuple(Group(name, (766,), 0, 0.5, 0.5) for name in names)
+    shown = "\n".join(lines(Histogram("reward", "model", (), ((0.0, 1.0),), groups), 80))
+    assert all(f"{name} n=766" in shown for name in names)
+
+
 def test_only_the_local_judge_has_a_note(workspace: Callable[..., Workspace]) -> None:
     ws = scored(workspace(*rows("a")), score=[1.0], reward=[1.0])
     assert curate.hist(ws.path, by="model").note is None
