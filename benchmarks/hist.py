@@ -21,13 +21,14 @@ from curate.schema import TABLES
 from curate.workspace import Workspace, fingerprint
 
 SHARD = 100_000
-HIST = """
-import resource, sys, time
+HIST = r"""
+import re, sys, time
 import curate
 began = time.perf_counter()
 found = curate.hist(sys.argv[1], column=sys.argv[2], by=sys.argv[3])
 taken = time.perf_counter() - began
-rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not ru_maxrss, which begins at the parent's.
+rss = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
 counted = sum(group.scored for group in found.groups)
 auc = f", AUC {found.compared.auc:.4f}" if found.compared else ""
 print(f"{sys.argv[2]} by {sys.argv[3]}: {counted:,} values, {taken:.1f} s, {rss:,.0f} MB{auc}")

@@ -141,10 +141,10 @@ def command(ws: Path, tokenizer: Path, template: str, out: Path) -> dict[str, fl
     """Seconds, tokens and peak memory (MB) of the command in a process of its own."""
     began = perf_counter()
     code = (
-        "import curate, json, resource, sys\n"
+        "import curate, json, re, sys\n"
         f"told = dict(tokenizer={str(tokenizer)!r}, template={template!r}, max_length=8192, quiet=True)\n"
         f"r = curate.export({str(ws)!r}, {str(out)!r}, **told)\n"
-        "m = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "m = int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024\n"
         "print(json.dumps({'rows': r.rows, 'supervised_tokens': r.supervised_tokens, 'peak_mb': m}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -107,6 +107,16 @@ class Talk:
             yield _Advance(bar, bar.add_task(label, total=total))
 
 
+class Silent(Talk):
+    """Talk of a decision that is only worked out: what is to be said of it, the command that takes it says."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+
+    def warn(self, line: str) -> None:
+        """Nothing."""
+
+
 class _Advance:
     """Moves a bar; in another process, where there is no terminal, nothing."""
 

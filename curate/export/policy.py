@@ -131,15 +131,11 @@ def default_policy(workspace: Workspace) -> Policy:
     """
     from tempfile import TemporaryDirectory
 
-    from curate.console import Talk
+    from curate.console import Silent
     from curate.export.plan import check
 
-    class Silent(Talk):
-        def warn(self, line: str) -> None:
-            """The export itself will say it."""
-
     with TemporaryDirectory() as nowhere:
-        return settle(workspace, check(workspace.path, nowhere), Silent(quiet=True))
+        return settle(workspace, check(workspace.path, nowhere), Silent())
 
 
 def _tables(workspace: Workspace, talk: Talk) -> tuple[str, ...]:

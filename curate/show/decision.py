@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from curate.console import Talk
+from curate.console import Silent
 from curate.errors import CurateError
 from curate.show.story import Decided
 
@@ -32,11 +32,6 @@ class Decision:
     dropped: str | None
     responses: tuple[Decided, ...]
     note: str | None
-
-
-class _Silent(Talk):
-    def warn(self, line: str) -> None:
-        """The export itself has said it."""
 
 
 def decide(ws: Workspace, shard: int, key: int, policy: dict[str, Any]) -> Decision | None:
@@ -92,7 +87,7 @@ def _settled(ws: Workspace, policy: dict[str, Any]) -> Policy:
             rounding=shape.get("rounding", "none"),
             only=shape.get("only", ()),
         )
-    settled = settle(ws, plan, _Silent(quiet=True))
+    settled = settle(ws, plan, Silent())
     return replace(
         settled,
         tables=tuple(name for name in policy["tables"] if name in settled.tables),
