@@ -172,11 +172,11 @@ def _tokens(data: Bytes, offsets: Integers) -> tuple[Hashes, Integers, Integers]
         at, end = offsets[text], offsets[text + 1]
         while at < end:
             base = at
-            at, have = tokens.read_tokens(data, at, end, hashes, have, space)
-            kinds = space[1]
-            before = np.uint8(tokens.SEPARATOR)
-            for i in range(at - base):
-                alone[text] += kinds[i] >= tokens.ALONE and kinds[i] != before
-                before = kinds[i]
+            at, have, _ = tokens.read_tokens(data, at, end, hashes, have, tokens.STEP, space)
+            low, _, edges, _ = space
+            token = 0
+            while edges[0, token] < at - base:
+                alone[text] += tokens.stands_alone(low, edges[0, token])
+                token += 1
         starts[text + 1] = have
     return hashes[:have].copy(), starts, alone

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curate.dedup.tokens import LONGEST, ROOM, SEPARATOR, compiled, read_tokens, scratch
+from curate.dedup.tokens import LONGEST, ROOM, STEP, compiled, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,29 +46,24 @@ def _characters(data: Bytes, offsets: Integers, asked: Integers) -> tuple[Intege
         token = character = 0
         while k < asked.shape[0] and asked[k, 0] == message:
             base = at
-            at, _ = read_tokens(data, at, stop, tokens, 0, space)
-            low, kinds, _ = space
-            count = at - base
-            i = 0
-            while i < count:
-                run = i + 1
-                while run < count and kinds[run] == kinds[i]:
-                    run += 1
-                if kinds[i] == SEPARATOR:
-                    character += _points(low, i, run)
-                    i = run
-                    continue
-                while i < run:
-                    piece = min(run, i + LONGEST)
-                    while piece < run and low[piece] & 0xC0 == 0x80:
-                        piece -= 1
-                    points = _points(low, i, piece)
-                    if k < asked.shape[0] and asked[k, 0] == message and asked[k, 1] == token:
-                        begins[k], ends[k] = character, character + points
-                        k += 1
-                    token += 1
-                    character += points
-                    i = piece
+            at, have, _ = read_tokens(data, at, stop, tokens, 0, STEP, space)
+            low, _, edges, _ = space
+            byte = run = 0
+            for _ in range(have):
+                begin, end = max(edges[0, run], byte), edges[1, run]
+                piece = min(end, begin + LONGEST)
+                while piece < end and low[piece] & 0xC0 == 0x80:
+                    piece -= 1
+                character += _points(low, byte, begin)
+                points = _points(low, begin, piece)
+                if k < asked.shape[0] and asked[k, 0] == message and asked[k, 1] == token:
+                    begins[k], ends[k] = character, character + points
+                    k += 1
+                token += 1
+                character += points
+                byte = piece
+                run += piece == end
+            character += _points(low, byte, at - base)
     return begins, ends
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curate.decontaminate.index import BASE, DENSE, SHORT, WHOLE, WIDTHS, find, first_hash, mask, part_at, power, spread
-from curate.dedup.tokens import ROOM, compiled, read_tokens, scratch
+from curate.dedup.tokens import ROOM, STEP, compiled, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def stretches(data: Bytes, offsets: Integers, index: Index) -> Integers:
                 larger = np.empty(2 * tokens.size, np.uint64)
                 larger[:have] = tokens[:have]
                 tokens = larger
-            at, have = read_tokens(data, at, end, tokens, have, space)
+            at, have, _ = read_tokens(data, at, end, tokens, have, STEP, space)
         memory[-1, 1] = 0
         single = _has_single(data, offsets[message], end)
         for kind in range(WIDTHS.size):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curate.dedup import tokens as token_kernels
-from curate.dedup.tokens import ROOM, compiled, read_tokens, scratch
+from curate.dedup.tokens import ROOM, STEP, compiled, digested, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,6 @@ WIDTH, SHORT_WIDTH, SHORT = 5, 3, 40
 # Tokens held at a time: what is left of the last turn, and at least one block more.
 HELD = 2 * ROOM
 
-STEP = np.uint64(0x9E3779B97F4A7C15)
 MAX_HASH = np.uint32(0xFFFFFFFF)
 # One arbitrary constant per role of `schema.ROLES`.
 ROLE_TOKENS = np.array([0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1], np.uint64)
@@ -60,15 +59,13 @@ def _fill(
         Where to go on: message, byte (-1 = before its role); how many tokens the buffer has; their digest so far.
     """
     while message < stop and have + ROOM < tokens.size:
-        before = have
         if at < 0:
             tokens[have] = ROLE_TOKENS[roles[message]]
+            digest = digested(digest, tokens[have])
             have += 1
             at = offsets[message]
         if at < offsets[message + 1]:
-            at, have = read_tokens(data, at, offsets[message + 1], tokens, have, space)
-        for i in range(before, have):
-            digest = (digest ^ tokens[i]) * STEP
+            at, have, digest = read_tokens(data, at, offsets[message + 1], tokens, have, digest, space)
         if at >= offsets[message + 1]:
             ends[message] = digest
             message += 1
@@ -79,13 +76,24 @@ def _fill(
 @compiled
 def _shingle(tokens: Hashes, count: int, width: int, shingles: Hashes) -> None:
     """The hashes of the first so many runs of `width` tokens."""
-    for i in range(count):
-        h = tokens[i]
-        for j in range(1, width):
-            h = h * STEP + tokens[i + j]
-        h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-        h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-        shingles[i] = h ^ (h >> np.uint64(33))
+    if width == WIDTH:
+        for i in range(count):
+            h = ((tokens[i] * STEP + tokens[i + 1]) * STEP + tokens[i + 2]) * STEP + tokens[i + 3]
+            shingles[i] = _spread(h * STEP + tokens[i + 4])
+    else:
+        for i in range(count):
+            h = tokens[i]
+            for j in range(1, width):
+                h = h * STEP + tokens[i + j]
+            shingles[i] = _spread(h)
+
+
+@compiled
+def _spread(h: np.uint64) -> np.uint64:
+    """Let every bit of a hash depend on all (the end of MurmurHash3)."""
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
 
 
 @compiled
@@ -282,7 +290,7 @@ def digests_at(
                 data, offsets, roles, message, rows[wanted[i] + 1], at, tokens, 0, digest, ends, space
             )
             for k in range(have):
-                so_far = (so_far ^ tokens[k]) * STEP
+                so_far = digested(so_far, tokens[k])
                 read += 1
                 while place < starts[i + 1] and places[place] == read:
                     digests[place] = so_far

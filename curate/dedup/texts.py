@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.dedup.tokens import characters
 from curate.errors import CurateError, WorkspaceError, did_you_mean
 from curate.schema import ROLES
 
@@ -70,8 +71,7 @@ class Texts:
 
     def characters(self) -> NDArray[np.int64]:
         """The number of characters of each text."""
-        lengths = pc.utf8_length(self.content).to_numpy(zero_copy_only=False)
-        return np.diff(np.r_[0, np.cumsum(lengths, dtype=np.int64)][self.rows])
+        return characters(self.data, self.offsets, self.rows)
 
 
 def batches(ws: Workspace, index: int, columns: tuple[str, ...] = ()) -> Iterator[pa.RecordBatch]:
