@@ -43,8 +43,12 @@ told(lambda: main(few, "few"), lambda: main(many, "many"))
 NAMES = ("snake_case", "__init__", "2*3*4", "List<int>", "a & b", "max_len", "#1", "C#", "x[0]", "~/data", "50%")
 HEAD = (
     '<div class="flex items-center relative text-gray-200 bg-gray-800 px-4 py-2 text-xs font-sans"><span>{}</span>'
-    '<button class="flex ml-auto gap-2"><svg stroke="currentColor" viewBox="0 0 24 24" class="h-4 w-4"><path d="M16 4h2">'
-    "</path></svg>Copy code</button></div>"
+    '<button class="flex ml-auto gap-2"><svg stroke="currentColor" viewBox="0 0 24 24" class="h-4 w-4">'
+    '<path d="M16 4h2"></path></svg>Copy code</button></div>'
+)
+COLOURED = (
+    '    {word}_{n} = a[<span class="hljs-number">{n}</span>] * <span class="hljs-number">2</span> &lt; '
+    '<span class="hljs-string">\'{word}\'</span>'
 )
 PAGE = '<div class="markdown prose w-full break-words dark:prose-invert light">{}</div>'
 
@@ -72,12 +76,15 @@ def answer(source: random.Random, words: list[str]) -> Answer:
 
     def code() -> str:
         language = source.choice(("python", "rust", "bash"))
-        lines = [f"    {source.choice(words)}_{n} = a[{n}] * 2 < b" for n in range(source.randint(2, 12))]
-        made.code.append(f"```{language}\n" + "\n".join(["def f_x(a):", *lines, "", "    return a"]) + "\n```")
-        coloured = ['<span class="hljs-keyword">def</span> f_x(a):', *(html.escape(line) for line in lines)]
+        lines = [(source.choice(words), n) for n in range(source.randint(2, 12))]
+        told = [f"    {word}_{n} = a[{n}] * 2 < '{word}'" for word, n in lines]
+        made.code.append(f"```{language}\n" + "\n".join(["def f_x(a):", *told, "", "    return a"]) + "\n```")
+        define = '<span class="hljs-keyword">def</span> <span class="hljs-title function_">f_x</span>(a):'
+        coloured = [define, *(COLOURED.format(n=n, word=word) for word, n in lines)]
         coloured += ["", '    <span class="hljs-keyword">return</span> a', ""]
         body = f'<code class="!whitespace-pre hljs language-{language}">' + "\n".join(coloured) + "</code>"
-        return f'<pre><div class="bg-black rounded-md mb-4">{HEAD.format(language)}<div class="p-4">{body}</div></div></pre>'
+        boxed = f'{HEAD.format(language)}<div class="p-4 overflow-y-auto">{body}</div>'
+        return f'<pre><div class="bg-black rounded-md mb-4">{boxed}</div></pre>'
 
     def items() -> str:
         return "<ol>" + "".join(f"<li><p>{sentence()}</p></li>" for _ in range(source.randint(2, 5))) + "</ol>"
@@ -101,7 +108,8 @@ def write(path: Path, conversations: int, seed: int) -> list[Answer]:
         for _ in range(2):
             answers.append(answer(source, words))
             asked = " ".join(source.choices(words, k=15)).capitalize() + "?"
-            turns += [{"from": "human", "value": asked}, {"from": "gpt", "value": PAGE.format("".join(answers[-1].blocks))}]
+            page = PAGE.format("".join(answers[-1].blocks))
+            turns += [{"from": "human", "value": asked}, {"from": "gpt", "value": page}]
         records.append({"id": f"page{number}", "conversations": turns})
     path.write_text(json.dumps(records), "utf-8")
     return answers

@@ -56,8 +56,7 @@ def clocked(interpreter: Path | str, script: str, *arguments: object) -> dict[st
         path.write_text(CLOCK + script, "utf-8")
         done = subprocess.run(
             [interpreter, path, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": str(HERE.parent), "TOKENIZERS_PARALLELISM": "false"},
             preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1]),
