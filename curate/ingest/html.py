@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 # The converter calls itself for every level; formulas, which nest deepest, are taken out before.
 MAX_DEPTH = 150
 
+# What the page shows and nobody said.
+_SILENT = frozenset(("button", "svg", "style", "script"))
 _VOIDS = "area base br col embed hr img input link meta source track wbr"
 _ELEMENTS = """
     a abbr article aside audio b bdi bdo blockquote body button caption circle cite clippath code colgroup data
@@ -119,43 +122,55 @@ def _sound(text: str, squeezed: bool = False) -> str | None:
 
     Args:
         text: HTML.
-        squeezed: Make one space of several outside `pre`, as a browser shows them; the converter would take
-            quadratic time for it.
+        squeezed: Leave out what the converter has no use for: insides of buttons and icons, colours of code, and all
+            spaces but one outside `pre`, as a browser shows them; the converter would take quadratic time for it.
     """
     text = text.strip()
     parts: list[str] = []
     open_tags: list[str] = []
+    shown: list[bool] = []
     place = 0
     for tag in _TAG.finditer(text):
         name = (tag["name"] or "").lower()
-        between = text[place : tag.start()]
-        parts.append(_SPACES.sub(" ", between) if squeezed and "pre" not in open_tags else between)
+        pre = "pre" in open_tags
+        inside = squeezed and not _SILENT.isdisjoint(open_tags)
+        if not inside:
+            between = text[place : tag.start()]
+            parts.append(_SPACES.sub(" ", between) if squeezed and not pre else between)
         place = tag.end()
         if name not in _KNOWN:
-            parts.append("" if tag[0].startswith("<!--") else tag[0].replace("<", "&lt;").replace(">", "&gt;"))
+            if not inside and not tag[0].startswith("<!--"):
+                parts.append(tag[0].replace("<", "&lt;").replace(">", "&gt;"))
             continue
-        parts.append(tag[0])
-        if name in _VOID or (tag["void"] and not tag["close"]):
-            continue
-        if not tag["close"]:
+        show = not inside and not (squeezed and pre and name == "span" and "hljs-" in tag["attributes"])
+        if tag["close"] and name not in _VOID:
+            if not open_tags or open_tags.pop() != name or (not open_tags and place < len(text)):
+                return None
+            show = shown.pop()
+        elif not tag["void"] and name not in _VOID:
             open_tags.append(name)
+            shown.append(show)
             if len(open_tags) > MAX_DEPTH:
                 return None
-        elif not open_tags or open_tags.pop() != name or (not open_tags and place < len(text)):
-            return None
+        if show:
+            parts.append(tag[0])
     return None if open_tags or place < len(text) else "".join(parts)
 
 
 def _prepare(soup: BeautifulSoup) -> None:
-    """Empty buttons, icons and counters; formulas become TeX, code blocks plain text; list items know their number.
+    """Empty counters; formulas become TeX, code blocks plain text; list items know their number.
 
     Nothing is taken out of the tree: finding its place among its siblings would take quadratic time.
     """
-    for element in soup(["button", "svg", "style", "script"]) + soup(id=_UI_IDS):
+    found: dict[str, list[Any]] = defaultdict(list)
+    for element in soup(True):
+        found[element.name].append(element)
+        if _UI_IDS.search(str(element.get("id") or "")):
+            found["#"].append(element)
+    for element in found["#"]:
         element.clear()
-    for formula in soup("span", class_="katex"):
-        source = formula.find("annotation")
-        if source is None:
+    for formula in found["span"]:
+        if "katex" not in (formula.get("class") or []) or not (source := formula.find("annotation")):
             continue
         tex = source.get_text().strip()
         parent = formula.parent
@@ -163,13 +178,13 @@ def _prepare(soup: BeautifulSoup) -> None:
             parent.string = f"\n$$\n{tex}\n$$\n"
         else:
             formula.string = f"${tex}$"
-    for table in soup("table"):
+    for table in found["table"]:
         _one_head_and_body(table)
-    for block in soup("pre"):
+    for block in found["pre"]:
         language, code = _code_block(block)
         block["language"] = language
         block.string = code
-    for items in soup("ol"):
+    for items in found["ol"]:
         start = str(items.get("start"))
         first = int(start) if start.isdecimal() and len(start) < 10 else 1
         for number, item in enumerate(items("li", recursive=False), first):
