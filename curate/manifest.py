@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from curate.errors import WorkspaceError
+from curate.errors import WorkspaceError, unwritable
 from curate.files import atomic
 from curate.seal import KEY, sealed, unsealed
 
@@ -42,7 +42,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def record(path: Path, stage: str, entry: object) -> None:
-    """Put down what a stage did: its last act."""
+    """Put down what a stage did: its last act.
+
+    Raises:
+        WorkspaceError: It cannot be written, or what is there is damaged.
+    """
     from curate import __version__
     from curate.schema import SCHEMA_VERSION
 
@@ -51,8 +55,11 @@ def record(path: Path, stage: str, entry: object) -> None:
     value = sealed({"curate": __version__, "schema": SCHEMA_VERSION, "stages": stages})
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if not path.exists() or path.read_text("utf-8") != text:
-        with atomic(path) as temporary:
-            temporary.write_text(text, "utf-8")
+        try:
+            with atomic(path) as temporary:
+                temporary.write_text(text, "utf-8")
+        except OSError as error:
+            raise unwritable(error, path) from error
 
 
 def _is_manifest(value: object) -> bool:

@@ -91,7 +91,8 @@ def _export(
 ) -> Exported:
     manifest = _manifest(place)
     if manifest is None:
-        note = "the folder is not an export any more, or its manifest is damaged" if place.exists() else "the folder is not there any more"
+        damaged = "the folder is not an export any more, or its manifest is damaged"
+        note = damaged if place.exists() else "the folder is not there any more"
         return Exported(_shown(place), None, "gone", None, None, (), (), note)
     decision = decide(ws, shard, key, manifest["policy"])
     notes = [decision.note] if decision and decision.note else []
