@@ -1,6 +1,6 @@
 """Kill, cut and starve every stage, and compare what a rerun leaves with an undisturbed run, byte for byte.
 
-    python benchmarks/faults.py [STAGE…] [--kills 100]
+    python benchmarks/faults.py [STAGE…] [--kills 100] [--only KIND] [--every N]
 
 For each stage of a flow on the sample data in small shards:
 
@@ -8,6 +8,7 @@ For each stage of a flow on the sample data in small shards:
     before changes   SIGKILL right before each change of the file system
     power cuts       at each change: only flushed bytes in files, only flushed names in folders remain
     Ctrl-C twice     at random moments, a few milliseconds apart
+    no room          from each change on: opening to write, renaming, making a folder and flushing fail
     full disk        no file may become larger than so many bytes, from none to the largest there is
     few handles      so few open files as the process may have
 
@@ -42,6 +43,8 @@ def faults(kind: str, scene: Scene, kills: int, moments: random.Random, disk: Pa
         return [{"fault": {"kill": point}} for point in range(1, scene.changes + 1)]
     if kind == "power cuts":
         return [{"fault": {"cut": point, "disk": str(disk)}} for point in (*range(1, scene.changes + 1), 0)]
+    if kind == "no room":
+        return [{"fault": {"full": point}} for point in range(1, scene.changes + 1)]
     if kind == "Ctrl-C twice":
         begins = [moments.uniform(0, scene.seconds) for _ in range(kills // 4)]
         return [{"signals": [[at, signal.SIGINT], [at + moments.uniform(0, 0.05), signal.SIGINT]]} for at in begins]
@@ -51,13 +54,15 @@ def faults(kind: str, scene: Scene, kills: int, moments: random.Random, disk: Pa
     return [{"fault": {"handles": handles}} for handles in HANDLES]
 
 
-KINDS = ("random moments", "before changes", "power cuts", "Ctrl-C twice", "full disk", "few handles")
+KINDS = ("random moments", "before changes", "power cuts", "Ctrl-C twice", "no room", "full disk", "few handles")
 
 
-def disturb(zygote: Zygote, scene: Scene, kind: str, kills: int, folder: Path) -> bool:
+def disturb(zygote: Zygote, scene: Scene, kind: str, kills: int, every: int, folder: Path) -> bool:
     """All faults of one kind; prints a line, and returns whether every rerun left the same bytes."""
     began, met, wrong, disk = time.monotonic(), 0, [], folder / "disk"
-    planned = faults(kind, scene, kills, random.Random(f"{scene.stage} {kind}"), disk)
+    whole = faults(kind, scene, kills, random.Random(f"{scene.stage} {kind}"), disk)
+    # From the end: the last ones are the least likely, and hold the power cut after the end.
+    planned = whole[::-1][::every][::-1]
     for fault in planned:
         here = scene.place(folder / "scene")
         end = zygote.run(scene.argv, here, **fault)
@@ -75,7 +80,8 @@ def disturb(zygote: Zygote, scene: Scene, kind: str, kills: int, folder: Path) -
             scene.remove(disk)
     took = time.monotonic() - began
     same = f"{len(planned) - len(wrong)} the same bytes"
-    counts = f"{len(planned):>4} faults, {met:>4} at work, {same:<20}"
+    of = f" of {len(whole)}" if every > 1 else ""
+    counts = f"{len(planned):>4}{of} faults, {met:>4} at work, {same:<20}"
     print(f"{scene.stage:<8} {kind:<16} {counts} {took:6.0f} s", flush=True)
     for line in wrong[:5]:
         print(f"  {line}", flush=True)
@@ -87,6 +93,7 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", help="default: all")
     parser.add_argument("--kills", type=int, default=100, help="random moments per stage")
     parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--every", type=int, default=1, help="take every Nth fault of a kind")
     given = parser.parse_args()
     zygote, sound = Zygote(), True
     with tempfile.TemporaryDirectory() as place:
@@ -98,7 +105,7 @@ def main() -> None:
             print(f"{scene.stage:<8} {scene.seconds:.2f} s undisturbed, {changes}", flush=True)
         for kind in [given.only] if given.only else KINDS:
             for scene in chosen:
-                sound &= disturb(zygote, scene, kind, given.kills, folder)
+                sound &= disturb(zygote, scene, kind, given.kills, given.every, folder)
     zygote.close()
     sys.exit(0 if sound else 1)
 

@@ -7,7 +7,7 @@ model and text, so that a changed rule costs no second pass of the model.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curate.errors import CurateError, MissingExtraError
+from curate.errors import CurateError, MissingExtraError, WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -75,10 +75,13 @@ def cached(texts: Sequence[str], embedder: Embedder, store: Path, advance: Calla
         embedder: The model.
         store: SQLite file; it is made when missing.
         advance: Told how many texts are done.
+
+    Raises:
+        WorkspaceError: The file is damaged or cannot be written.
     """
     keys = [blake2b(f"{embedder.id}\x00{text[:CHARS]}".encode(), digest_size=16).digest() for text in texts]
     wanted = dict(zip(keys, texts, strict=True))
-    with closing(sqlite3.connect(store)) as database, database:
+    with _told(store), closing(sqlite3.connect(store)) as database, database:
         database.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
         found: dict[bytes, bytes] = {}
         for key in wanted:
@@ -95,6 +98,15 @@ def cached(texts: Sequence[str], embedder: Embedder, store: Path, advance: Calla
             database.commit()
             advance(len(part))
     return np.stack([np.frombuffer(found[key], np.float16) for key in keys]).astype(np.float32)
+
+
+@contextmanager
+def _told(store: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        hint = "make room or free the folder; a damaged file can be deleted: its vectors are made again"
+        raise WorkspaceError(f"the vectors cannot be read or written: {error}", where=store, hint=hint) from error
 
 
 def _folder(name: str) -> Path | None:

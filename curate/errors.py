@@ -67,6 +67,12 @@ class WorkspaceError(CurateError):
     """A workspace that is missing, locked, newer than this curate, or damaged."""
 
 
+def unwritable(error: OSError, where: object) -> WorkspaceError:
+    """What it is for whoever reads it that a file of a workspace could not be written."""
+    what = f"the workspace cannot be written: {error.strerror or error}"
+    return WorkspaceError(what, where=where, hint="make room or free the folder, then run it again")
+
+
 class JudgeError(CurateError):
     """The judge's endpoint refuses to work at all: nothing is lost, nothing more is sent."""
 

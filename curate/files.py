@@ -25,8 +25,10 @@ def atomic(path: Path, *, apart: str = "") -> Iterator[Path]:
         yield temporary
         flush(temporary)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # a write that fails names no file, and others the temporary one
         raise
     flush(path.parent)
 

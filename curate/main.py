@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from contextlib import suppress
-from errno import EMFILE
+from errno import EDQUOT, EMFILE, ENOSPC
 from io import TextIOWrapper
 
 from curate.cli import app
@@ -25,6 +25,7 @@ INTERRUPTED = 130
 PANIC = "PanicException"
 # More than any command of ours needs at a time.
 HANDLES = "ulimit -n 1024"
+ROOM = "make room, then run the same command again: it goes on where it stopped"
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ def _explain(error: BaseException) -> int:
         return CurateError.exit_code
     if isinstance(error, OSError):
         # A full disk or a folder that may not be read, wherever it was met.
-        hint = HANDLES if error.errno == EMFILE else None
+        hint = {EMFILE: HANDLES, ENOSPC: ROOM, EDQUOT: ROOM}.get(error.errno or 0)
         show_error(CurateError(error.strerror or str(error), where=error.filename, hint=hint))
         return CurateError.exit_code
     if type(error).__name__ == PANIC and "TooManyOpenFiles" in str(error):

@@ -18,7 +18,7 @@ from uuid import uuid4
 from curate import engine as engines
 from curate import manifest as manifests
 from curate.engine import Local
-from curate.errors import CurateError, WorkspaceError
+from curate.errors import CurateError, WorkspaceError, unwritable
 from curate.files import atomic as atomic
 from curate.files import make_folder
 
@@ -144,7 +144,7 @@ class Workspace:
             # Never through a link that somebody put there, and nothing is written to it.
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise WorkspaceError(f"the workspace cannot be written: {error.strerror}", where=self.path) from error
+            raise unwritable(error, self.path) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
@@ -197,8 +197,7 @@ class Workspace:
                 writer.close()
                 self._keep_digest(table, index, temporary, stamp)
         except OSError as error:
-            what = f"the workspace cannot be written: {error.strerror or error}"
-            raise WorkspaceError(what, where=path, hint="make room or free the folder, then run it again") from error
+            raise unwritable(error, path) from error
 
     def _keep_digest(self, table: str, index: int, finished: Path, stamp: dict[str, Any]) -> None:
         """Write down the digest of a shard before it takes its place, so that a later change of one byte shows."""
@@ -206,10 +205,15 @@ class Workspace:
             digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
         # Half written, it counts as none; the shard has not taken its place then, and will be written again.
         said = json.dumps({"blake2b": digest, "fingerprint": stamp.get("fingerprint")})
-        with self.digest_file(table, index).open("w", encoding="utf-8") as file:
-            file.write(f"{said}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        place = self.digest_file(table, index)
+        try:
+            with place.open("w", encoding="utf-8") as file:
+                file.write(f"{said}\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            place.unlink(missing_ok=True)
+            raise
 
     def digest_file(self, table: str, index: int) -> Path:
         """Where the digest of a shard's bytes lives: BLAKE2b-128, and the fingerprint of the shard that it is of."""

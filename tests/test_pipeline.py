@@ -344,6 +344,6 @@ def test_what_is_there_is_not_made_again(scene: Path, expected: dict[str, bytes]
 
 def test_the_manifest_speaks_of_no_time_and_no_place(expected: dict[str, bytes]) -> None:
     manifest = expected["curated/manifest.json"].decode()
-    assert set(json.loads(manifest)) == {"curate", "schema", "stages"}
+    assert set(json.loads(manifest)) == {"curate", "schema", "stages", "digest"}
     assert os.fspath(sys.prefix) not in manifest
     assert "seconds" not in manifest

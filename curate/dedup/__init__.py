@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from curate.console import Talk
 from curate.dedup.lsh import bands as bands_for
-from curate.errors import CurateError, RuleError, WorkspaceError
+from curate.errors import CurateError, RuleError, WorkspaceError, unwritable
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -216,8 +216,7 @@ def run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResul
     try:
         return _run(ws, options, keep, talk)
     except OSError as error:
-        what = f"the workspace cannot be written: {error.strerror or error}"
-        raise WorkspaceError(what, where=ws.path) from error
+        raise unwritable(error, error.filename or ws.path) from error
 
 
 def _run(ws: Workspace, options: Options, keep: Policy, talk: Talk) -> DedupResult:

@@ -203,13 +203,14 @@ def _leftovers(path: Path) -> Iterator[Check]:
 
 
 def _judgements(path: Path) -> Iterator[Check]:
+    from curate.judge.database import reader
     from curate.judge.store import FILE
 
     file = path / FILE
     if not file.exists():
         return
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(reader(file)) as connection:
             said = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
             count = connection.execute("SELECT count(*) FROM judgements").fetchone()[0] if said == ["ok"] else 0
     except sqlite3.Error as error:

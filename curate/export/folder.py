@@ -14,6 +14,7 @@ from curate import __version__
 from curate.errors import CurateError
 from curate.files import flush, make_folder
 from curate.schema import TABLES
+from curate.seal import sealed, unsealed, was_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,15 +45,24 @@ def earlier(out: Path) -> dict[str, Any] | None:
         return None
     manifest = _manifest(out)
     files = manifest.get("files")
-    if not isinstance(files, dict):
+    damaged = is_damaged(out / MANIFEST)
+    if not isinstance(files, dict) and not damaged:
         raise CurateError("the folder is not empty and not an export", where=out, hint="name another folder with -o")
-    if foreign := names - set(files) - {MANIFEST}:
+    foreign = names - set(files) - {MANIFEST} if isinstance(files, dict) else names
+    if foreign and damaged:
+        raise CurateError(
+            "the manifest of the export is damaged, so it is not known which files are its own",
+            where=out / MANIFEST,
+            hint="delete the folder if it holds nothing else, and run `curate export` again",
+        )
+    if foreign:
         raise CurateError(
             f"the export's folder holds a file that curate did not write: `{min(foreign)}`",
             where=out,
             hint="move it away, or name another folder with -o",
         )
-    return manifest if all(_size(out / name) == entry["bytes"] for name, entry in files.items()) else {}
+    whole = all(_size(out / name) == entry["bytes"] for name, entry in manifest["files"].items())
+    return manifest if whole and not damaged else {}
 
 
 def remembered(earlier: object, out: Path, workspace: Path, made_from: str) -> dict[str, str]:
@@ -131,9 +141,22 @@ def write_manifest(folder: Path, entries: dict[str, Any]) -> list[str]:
         if path.is_file() and not name.startswith(SPILL):
             with path.open("rb") as file:
                 files[name] = {"bytes": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
-    manifest = {"curate_export": __version__, **entries, "files": files}
+    manifest = sealed({"curate_export": __version__, **entries, "files": files})
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     return [*files, MANIFEST]
+
+
+def is_damaged(file: Path) -> bool:
+    """Whether it was the manifest of an export and says something else now."""
+    try:
+        text = file.read_bytes()
+    except OSError:
+        return False
+    try:
+        value = json.loads(text.decode())
+    except (ValueError, RecursionError):
+        value = None
+    return was_ours(text) and not (isinstance(value, dict) and unsealed(value) is not None)
 
 
 def _beside(out: Path, word: str) -> Path:

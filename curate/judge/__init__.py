@@ -6,6 +6,7 @@ model behind an OpenAI-compatible server, or the folder of a reward model.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from curate.judge.result import ScoreResult
@@ -118,7 +119,7 @@ def score(
     )
     check(request)
     ws, talk = Workspace(workspace, engine=engine), Talk(quiet=quiet)
-    with ws.lock():
+    with nullcontext() if dry_run else ws.lock():
         if judge == "local":
             from curate.judge import local
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -53,7 +54,23 @@ def errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise WorkspaceError(f"the judgements cannot be read or written: {error}", where=path) from error
+        raise broken(path, error) from error
+
+
+def broken(path: Path, error: BaseException) -> WorkspaceError:
+    """What it is that keeps a store from being read or written, and the way on."""
+    hint = "make room or free the folder, then run the same command again: none that was kept is asked again"
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        hint = "put back a copy of it, or import a pack with `curate judges import`"
+    return WorkspaceError(f"the judgements cannot be read or written: {error}", where=path, hint=hint)
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A connection for who only reads, also from where nothing may be written: no log can be there beside it."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() or os.access(path.parent, os.W_OK):
+        return sqlite3.connect(path, timeout=30)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, timeout=30)
 
 
 def set_up(connection: sqlite3.Connection) -> int:
@@ -89,5 +106,5 @@ def readable(path: Path) -> bool:
     """Whether there is a store of this version, or of one that is read as it is."""
     if not path.exists():
         return False
-    with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
+    with errors(path), closing(reader(path)) as connection:
         return connection.execute("PRAGMA user_version").fetchone()[0] in READABLE

@@ -8,7 +8,6 @@ first: a call that a crash cut off is known, counted at its worst case, and neve
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curate.judge.cost import money
-from curate.judge.database import connect, errors, readable, set_up
+from curate.judge.database import connect, errors, readable, reader, set_up
 from curate.judge.writer import Writer
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Answers:
         found: dict[str, Judgement] = {}
         if not readable(self.path):
             return found
-        with errors(self.path), closing(connect(self.path)) as connection:
+        with errors(self.path), closing(reader(self.path)) as connection:
             for call in calls:
                 row = connection.execute("SELECT * FROM judgements WHERE key = ?", (call,)).fetchone()
                 if row:
@@ -273,7 +272,7 @@ def _row(judgement: Judgement) -> tuple[Any, ...]:
 def _rows(path: Path, query: str, values: Sequence[str] = ()) -> list[Any]:
     if not readable(path):
         return []
-    with errors(path), closing(sqlite3.connect(path, timeout=30)) as connection:
+    with errors(path), closing(reader(path)) as connection:
         return connection.execute(query, values).fetchall()
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from curate.errors import WorkspaceError
+from curate.judge.database import broken
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +50,7 @@ class Writer:
         self._queue.put(None)
         self._threads.shutdown()
         if error := self._done.exception():
-            raise _broken(self._path, error) from error
+            raise broken(self._path, error) from error
 
     def put(self, *statements: Statement) -> Future[None]:
         """Hand over statements that belong together; the future is done when they are committed.
@@ -59,7 +59,7 @@ class Writer:
             WorkspaceError: The writer has failed before: the disk is full, or the file damaged.
         """
         if self._done.done() and (error := self._done.exception()):
-            raise _broken(self._path, error) from error
+            raise broken(self._path, error) from error
         committed: Future[None] = Future()
         # Whoever waits may be cancelled; what was handed over is written all the same.
         committed.set_running_or_notify_cancel()
@@ -83,7 +83,7 @@ class Writer:
             # Whatever it was: nobody may wait for ever for what will not be written.
             for _, committed in taken + self._left():
                 if not committed.done():
-                    committed.set_exception(_broken(self._path, error))
+                    committed.set_exception(broken(self._path, error))
             raise
 
     def _take(self) -> tuple[list[_Item], bool]:
@@ -106,7 +106,3 @@ class Writer:
             if item := self._queue.get_nowait():
                 left.append(item)
         return left
-
-
-def _broken(path: Path, error: BaseException) -> WorkspaceError:
-    return WorkspaceError(f"the judgements cannot be read or written: {error}", where=path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import CurateError, InputError
+from curate.seal import unsealed
 from curate.show import rows as find_rows
 from curate.show.decision import decide
 from curate.show.story import Exported
@@ -71,9 +72,11 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         if file.stat().st_size > MOST_BYTES:
             return None
         value = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    whole = isinstance(value, dict) and "curate_export" in value and isinstance(value.get("files"), dict)
+    if not isinstance(value, dict) or unsealed(value) is None:
+        return None
+    whole = "curate_export" in value and isinstance(value.get("files"), dict)
     return value if whole and isinstance(value.get("policy"), dict) else None
 
 
@@ -88,7 +91,8 @@ def _export(
 ) -> Exported:
     manifest = _manifest(place)
     if manifest is None:
-        note = "the folder is not an export any more" if place.exists() else "the folder is not there any more"
+        damaged = "the folder is not an export any more, or its manifest is damaged"
+        note = damaged if place.exists() else "the folder is not there any more"
         return Exported(_shown(place), None, "gone", None, None, (), (), note)
     decision = decide(ws, shard, key, manifest["policy"])
     notes = [decision.note] if decision and decision.note else []

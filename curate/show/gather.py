@@ -153,9 +153,10 @@ def _benchmarks(
 
 def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[int]) -> Iterator[Message]:
     messages, key = row["messages"], row["key"]
-    labels, scores = rows_of(ws, "labels", shard, key), rows_of(ws, "scores", shard, key)
+    labels = responses.by_turn(rows_of(ws, "labels", shard, key))
+    scores = responses.by_turn(rows_of(ws, "scores", shard, key))
     turns = list(turns)
-    asked = [row for row in scores or () if row["turn"] in turns]
+    asked = [scores[turn] for turn in sorted(set(turns)) if turn in scores]
     opinions = responses.opinions(ws, asked, messages)
     repeated = responses.repeated(ws, key)
     said = store.read(ws).filter(pl.col("content_hash") == row["content_hash"]).to_dicts()
@@ -170,9 +171,9 @@ def _messages(ws: Workspace, shard: int, row: dict[str, Any], turns: Iterable[in
             name=message["name"],
             tool_calls=message["tool_calls"],
             weight=message["weight"],
-            label=responses.label(labels, turn) if is_response else None,
+            label=responses.label(labels.get(turn)) if is_response else None,
             corrections=responses.said(said, turn) if is_response else (),
-            score=responses.score(scores, turn, opinions.get(turn, ())) if is_response else None,
+            score=responses.score(scores.get(turn), opinions.get(turn, ())) if is_response else None,
             repeats=responses.repeats(ws, key, turn) if turn in repeated else None,
         )
 

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from curate.workspace import Workspace
 
 
-def label(rows: list[dict[str, Any]] | None, turn: int) -> Label | None:
-    """The label among the rows of a conversation; None = there is none."""
-    row = _of(rows, turn)
+def by_turn(rows: list[dict[str, Any]] | None) -> dict[int, dict[str, Any]]:
+    """The rows of a conversation that has a row for each of its responses, which may be a million."""
+    return {row["turn"]: row for row in rows or ()}
+
+
+def label(row: dict[str, Any] | None) -> Label | None:
+    """The label that a row says; None = there is none."""
     if row is None:
         return None
     return Label(row["class"], row["rule"], row["evidence"], tuple(row["conflicts"] or ()))
@@ -70,9 +74,8 @@ def opinions(
     return judges.opinions(path, messages, [row["turn"] for row in rows], names, titles)
 
 
-def score(rows: list[dict[str, Any]] | None, turn: int, told: tuple[Opinion, ...]) -> Score | None:
-    """The score among the rows of a conversation, with what each judge said; None = there is none."""
-    row = _of(rows, turn)
+def score(row: dict[str, Any] | None, told: tuple[Opinion, ...]) -> Score | None:
+    """The score that a row says, with what each judge said; None = there is none."""
     if row is None:
         return None
     return Score(
@@ -109,10 +112,6 @@ def repeats(ws: Workspace, key: int, turn: int) -> Explanation:
     from curate.dedup.explain import explain_duplicate
 
     return explain_duplicate(ws.path, key, turn, compare=False)
-
-
-def _of(rows: list[dict[str, Any]] | None, turn: int) -> dict[str, Any] | None:
-    return next((row for row in rows or () if row["turn"] == turn), None)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import InputError
+from curate.export.folder import is_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,7 @@ def _hidden(path: Path) -> bool:
 
 def manifest(shards: Shards) -> tuple[Path, dict[str, Any]] | None:
     """The manifest of the export that the files belong to, and its folder."""
-    for folder in (shards.root, *list(shards.root.resolve().parents)[:2]):
+    for folder in _places(shards):
         try:
             value = json.loads((folder / _MANIFEST).read_text("utf-8"))
         except (OSError, ValueError):
@@ -82,8 +83,16 @@ def manifest(shards: Shards) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
+def _places(shards: Shards) -> Iterable[Path]:
+    return (shards.root, *list(shards.root.resolve().parents)[:2])
+
+
 def compare(shards: Shards, findings: Findings, advance: Any) -> bool:
     """Compare the files with the manifest; whether there is one."""
+    for place in _places(shards):
+        if is_damaged(file := place / _MANIFEST):
+            again = "delete the folder and run `curate export` again"
+            findings.add("manifest", shards.name(file), detail=f"it does not say what was written: {again}")
     found = manifest(shards)
     if found is None:
         return False

@@ -13,6 +13,7 @@ CODES = {
     # Files.
     "unreadable": ("error", "the file is damaged, truncated or no Parquet"),
     "checksum": ("error", "the bytes are not those that the manifest has the SHA-256 of"),
+    "manifest": ("error", "`manifest.json` is damaged: it does not say what was written"),
     "missing_file": ("error", "the manifest names a file that is not there"),
     "unlisted_file": ("error", "a loader would read this file, which the manifest does not name"),
     "missing_shard": ("error", "a shard of the set `-of-NNNNN` is not there"),

@@ -65,6 +65,7 @@ def test_a_shard_that_is_cut_off_or_empty_is_found(ws: Workspace) -> None:
 def test_rows_that_the_manifest_does_not_count_are_found(ws: Workspace) -> None:
     manifest = json.loads((ws.path / "manifest.json").read_text())
     manifest["stages"]["ingest"][0]["conversations"] = 7
+    del manifest["digest"]  # as an older curate wrote it
     (ws.path / "manifest.json").write_text(json.dumps(manifest))
     assert "conversations: 5 rows, the manifest counts 7" in problems(ws)
 

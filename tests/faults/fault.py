@@ -4,6 +4,8 @@
     {"stop": 7}                      SIGINT there
     {"count": "FILE"}                nothing; FILE says at the end how many changes there were
     {"cut": 7, "disk": "FOLDER"}     the power goes there: FOLDER becomes what is sure to be on the disk; 0 = at the end
+    {"full": 7}                      no room from the 7th change on: opening to write, renaming, mkdir and fsync fail
+    {"unprivileged": true}           root may write no more than others: what a folder's mode forbids
     {"file_size": 4096}              no file may become larger: how a full disk looks to who writes
     {"handles": 20}                  no more open files
     {"clock": -86400}                the clock of the wall stands so many seconds off
@@ -12,6 +14,8 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
+import errno
 import os
 import resource
 import signal
@@ -33,13 +37,17 @@ def install(fault: dict[str, Any]) -> None:
     if "clock" in fault:
         real = time.time
         time.time = lambda: real() + fault["clock"]
-    if not fault.keys() & {"kill", "stop", "count", "cut"}:
+    if fault.get("unprivileged"):
+        drop_privileges()
+    if not fault.keys() & {"kill", "stop", "count", "cut", "full"}:
         return
     here, count = f"{Path.cwd()}/", [0]
     disk = Disk(Path.cwd()) if "cut" in fault else None
 
-    def change() -> None:
+    def change(*, grows: bool = True) -> None:
         count[0] += 1
+        if grows and count[0] >= fault.get("full", 1 << 60):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if count[0] == fault.get("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
         if count[0] == fault.get("stop"):
@@ -55,7 +63,7 @@ def install(fault: dict[str, Any]) -> None:
             if writing and isinstance(path, str | os.PathLike) and os.path.abspath(path).startswith(here):  # noqa: PTH100
                 change()
         elif event in CHANGES:
-            change()
+            change(grows=event in ("os.rename", "os.mkdir"))
 
     real_fsync = os.fsync
 
@@ -71,6 +79,22 @@ def install(fault: dict[str, Any]) -> None:
         atexit.register(lambda: Path(fault["count"]).write_text(str(count[0])))
     if disk and fault["cut"] == 0:
         atexit.register(lambda: disk.write(Path(fault["disk"])))
+
+
+def drop_privileges() -> None:
+    """Root keeps its name and loses the right to pass over the modes of files and folders."""
+    if os.geteuid() != 0:
+        return
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    data = (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capget(header, data):
+        raise OSError(ctypes.get_errno(), "capget")
+    for capability in (1, 2, 3):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+        for place in (0, 1):  # effective, permitted
+            data[place] &= ~(1 << capability)
+    if libc.capset(header, data):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 class Disk:

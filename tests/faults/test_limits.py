@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 from pathlib import Path
 
 import pytest
-from scenes import STAGES, Scene, Zygote
+from scenes import STAGES, Scene, Zygote, files
 
 import curate
-from curate.errors import CurateError
 
 stages = pytest.mark.parametrize("stage", STAGES)
 BUG = ("Traceback", "internal error")
@@ -64,18 +65,44 @@ def test_a_clock_that_goes_backwards_changes_nothing(
     assert scene.differences(folder) == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 @stages
-def test_a_folder_that_cannot_be_written_is_named(flow: dict[str, Scene], tmp_path: Path, stage: str) -> None:
-    folder = flow[stage].place(tmp_path / "scene")
-    for path in (folder / "ws", folder):
-        if path.exists():
-            path.chmod(0o500)
-    with pytest.raises(CurateError, match="cannot be written"):
-        getattr(curate, stage)(*([[folder / "dump"]] if stage == "ingest" else []), workspace=folder / "ws")
-    for path in (folder, folder / "ws"):
-        if path.exists():
-            path.chmod(0o700)
+def test_a_folder_that_cannot_be_written_is_named(
+    zygote: Zygote, flow: dict[str, Scene], tmp_path: Path, stage: str
+) -> None:
+    """For root as well: it gives up its right to write everywhere."""
+    scene = flow[stage]
+    folder = scene.place(tmp_path / "scene")
+    closed = [path for path in (folder, *folder.rglob("*")) if path.is_dir()]
+    for path in closed:
+        path.chmod(0o500)
+    end = zygote.run(scene.argv, folder, fault={"unprivileged": True})
+    for path in closed:
+        path.chmod(0o700)
+    assert end.code == 2, end.stderr
+    assert "cannot be written: Permission denied" in end.stderr
+    assert re.search("--> .*(ws|shards)", end.stderr)
+    assert files(folder) == files(scene.before), "and nothing was touched"
+    end = zygote.run(scene.argv, folder)
+    assert end.code == 0, end.stderr
+    assert scene.differences(folder) == []
+
+
+@stages
+def test_no_room_for_the_next_change_is_an_error_that_names_the_file(
+    zygote: Zygote, flow: dict[str, Scene], tmp_path: Path, stage: str
+) -> None:
+    """At opening, renaming, making a folder and flushing, one after the other."""
+    scene = flow[stage]
+    folder = scene.place(tmp_path / "scene")
+    for point in random.Random(stage).sample(range(1, scene.changes + 1), 4):
+        end = zygote.run(scene.argv, folder, fault={"full": point})
+        assert end.code in (0, 2), end.stderr  # less is left to do each time
+        assert not any(word in end.stderr for word in BUG), end.stderr
+        assert end.code == 0 or ("No space left on device" in end.stderr and "--> " in end.stderr), end.stderr
+        assert not list(folder.rglob("*.tmp"))
+    end = zygote.run(scene.argv, folder)
+    assert end.code == 0, end.stderr
+    assert scene.differences(folder) == []
 
 
 @stages

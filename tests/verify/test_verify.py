@@ -257,6 +257,7 @@ def test_a_manifest_leads_to_no_file_outside_of_its_folder(copy: Any, tmp_path: 
     (tmp_path / "secret").write_text("mine")
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["../secret"] = {"bytes": 1, "sha256": "0"}
+    del manifest["digest"]  # as an older curate wrote it
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert look(folder).passed
 
