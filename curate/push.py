@@ -57,8 +57,8 @@ def push(
 ) -> Pushed:
     """Upload an export: the files that its manifest names, after their SHA-256 was compared.
 
-    Up to `PART` files are one commit. More are several, the manifest in the last, so that what has one is whole; the same
-    call after a failure leaves out the files that are at the hub already.
+    Up to `PART` files are one commit. More are several, the manifest in the last, so that what has one is whole; the
+    same call after a failure leaves out the files that are at the hub already.
 
     The token is the one of the environment (`HF_TOKEN`) or of `hf auth login`; `HF_ENDPOINT` names another hub.
 

@@ -1,4 +1,4 @@
-"""LLaMA-Factory's default engine trains the rows that were drawn, on their last response, with its condition in place."""
+"""LLaMA-Factory's default engine trains the rows that were drawn, on their last response, with its condition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shards import tokens, workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-# It imports torchaudio, to load sounds, whatever is trained; no build for the CPU fits this torch. Text asks it nothing.
+# It imports torchaudio, for sounds, whatever is trained; what the index has of it needs CUDA. Text asks it nothing.
 ASIDE = '"""An empty module in place of torchaudio."""\n'
 # Whatever the recipe says: what a CPU can, and one step of SGD at rate 1 over all rows, which is minus the gradient.
 CPU = {"bf16": False, "use_cpu": True, "template": "default", "overwrite_cache": True}
