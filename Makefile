@@ -59,7 +59,7 @@ test-trainers: .venv-trainers/ready  ## the proofs alone: OpenChat's converter, 
 	.venv-trainers/bin/python -m pytest tests/trainers tests/export tests/verify
 
 test-trainer-%: .venv-trainer-%/ready  ## the proof of one: axolotl, ms-swift, llama-factory, verl, tinker, nemo-rl
-	.venv-trainer-$*/bin/python -m pytest tests/trainers/test_$(subst -,_,$*).py
+	.venv-trainer-$*/bin/python -m pytest tests/trainers/test_$(subst -,_,$*)*.py
 
 test-engine: .venv-engine/ready  ## --engine ray on real clusters of this machine, a node killed among them
 	.venv-engine/bin/python -m pytest tests/engine

@@ -11,7 +11,7 @@ from curate.cli_options import Json, Quiet
 
 
 def verify(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Parquet files, folders or globs.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files of Parquet or JSON lines, folders, globs.")],
     batch_max_length: Annotated[
         int | None, typer.Option(help="OpenChat's tokens per rank and batch; 81,920 without it.")
     ] = None,
@@ -20,6 +20,9 @@ def verify(
     max_lost: Annotated[float, typer.Option(help="Share of the tokens that the sampler may leave unused.")] = 0.05,
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer folder to compare BOS and end of turn with.")] = None,
     template: Annotated[str, typer.Option(help="OpenChat model type, for its end of turn.")] = "openchat_v3.2_mistral",
+    target: Annotated[
+        str | None, typer.Option(help="Export format that JSON lines are for; else what their manifest says.")
+    ] = None,
     fail_on: Annotated[str, typer.Option(help="What exit code 1 is for: error, warning or never.")] = "warning",
     ignore: Annotated[list[str] | None, typer.Option(metavar="CODE", help="Finding to leave out; repeatable.")] = None,
     quiet: Quiet = False,
@@ -36,6 +39,7 @@ def verify(
         max_lost=max_lost,
         tokenizer=tokenizer,
         template=template,
+        target=target,
         fail_on=fail_on,
         ignore=ignore or (),
         quiet=quiet,

@@ -256,6 +256,7 @@ def export(
         "template": plan.template.label,
         "template_sha256": sha256(plan.template.jinja.encode()).hexdigest(),
         "tokenizer_sha256": encoder.fingerprint if encoder else None,
+        "vocabulary_size": encoder.size if encoder else None,
         "max_length": encoder.max_length if encoder else None,
         "truncate": encoder.limit.truncate if encoder else None,
         "context": encoder.limit.context if encoder else None,

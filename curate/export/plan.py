@@ -184,7 +184,8 @@ def check(
         raise CurateError(what, where="epochs", hint="leave out --epochs: its trainer shuffles and repeats by itself")
     if pack and not getattr(writer, "PACK", False):
         what = f"the format `{format}` has no place for where one packed row ends and the next begins"
-        raise CurateError(what, where="--pack", hint="crlft, trl and openchat have")
+        hint = getattr(writer, "PACKS", "crlft, trl, axolotl and openchat have")
+        raise CurateError(what, where="--pack", hint=hint)
     if pack and tokenizer is None:
         raise CurateError("`--pack` packs token ids", hint="name the model's tokenizer: --tokenizer DIR")
     named = condition_rules.load(conditions)

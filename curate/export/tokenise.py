@@ -82,6 +82,7 @@ class Encoder:
         self.max_length = limit.max_length or 0
         self.fingerprint = tokenizer.fingerprint
         self.specials = tokenizer.specials()
+        self.size = tokenizer.size()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For another process."""

@@ -40,6 +40,9 @@ class Tokenizer(Protocol):
     def specials(self) -> set[str]:
         """All special tokens."""
 
+    def size(self) -> int:
+        """What every id is below: its last one, and 1."""
+
 
 def read(path: str) -> Tokenizer:
     """The tokenizer in a folder, or in a file.
@@ -101,6 +104,10 @@ class HuggingFace:
     def specials(self) -> set[str]:
         """As `Tokenizer.specials`."""
         return {entry["content"] for entry in self.description.get("added_tokens") or [] if entry.get("special")}
+
+    def size(self) -> int:
+        """As `Tokenizer.size`."""
+        return max(self._live.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
 
 def backend(description: str) -> Any:
@@ -167,3 +174,7 @@ class SentencePiece:
     def specials(self) -> set[str]:
         """As `Tokenizer.specials`."""
         return set(self._special)
+
+    def size(self) -> int:
+        """As `Tokenizer.size`."""
+        return max(self._model.vocab_size(), *(id_ + 1 for id_ in self._special.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Set", "verify"]
 
 FAIL_ON = ("error", "warning", "never")
-_EPOCH = re.compile(r"(?P<prefix>.*)\.(?P<epoch>\d+)\.parquet$")
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,13 @@ class Set:
 
     Attributes:
         path: Their folder, or the file, relative to the path that was given.
-        layout: text, tokens or openchat.
+        layout: text, tokens or openchat; of JSON lines the target, `chat-jsonl` where it is not known.
         files: How many.
-        rows: Rows in them.
+        rows: Rows or lines in them.
         trained_rows: Rows with anything to learn.
         tokens: Token ids; None = text.
         supervised_tokens: Token ids that are learned; None = text.
-        weight_sum: Sum of the weights: of tokens, or of messages where it is text.
+        weight_sum: Sum of the weights: of tokens, of messages where it is text, of lines where those have them.
         conditioned: Rows with a condition; None = the layout does not say.
     """
 
@@ -89,6 +87,7 @@ def verify(
     max_lost: float = 0.05,
     tokenizer: str | None = None,
     template: str = "openchat_v3.2_mistral",
+    target: str | None = None,
     fail_on: str = "warning",
     ignore: Sequence[str] = (),
     quiet: bool = False,
@@ -98,7 +97,7 @@ def verify(
     Rows are read in batches; per row only its length and the hash of its id are kept.
 
     Args:
-        paths: Parquet files, folders or globs, of `crlft` text, tokenised, or OpenChat's layout.
+        paths: Files, folders or globs: Parquet of `crlft` text, tokenised, or OpenChat's layout; JSON lines.
         batch_max_length: Tokens per rank and batch, a multiple of 64; None = OpenChat's 81,920.
         world_size: Ranks.
         max_length: Tokens a row may have; None = what the shards say of themselves.
@@ -106,6 +105,7 @@ def verify(
         tokenizer: Folder with `tokenizer.json` or `tokenizer.model`: BOS, end of turn and the range of ids are
             compared with it instead of with what most rows have.
         template: OpenChat model type, for the end of turn of `tokenizer`.
+        target: Export format that JSON lines are meant for; None = as their manifest says, else as they look.
         fail_on: error, warning or never.
         ignore: Codes of findings to leave out.
         quiet: No progress.
@@ -113,7 +113,7 @@ def verify(
     Raises:
         CurateError: Wrong options, or a path that does not exist.
     """
-    from curate.verify import files, sampler
+    from curate.verify import epochs, files, sampler, targets
     from curate.verify.findings import CODES, Findings
 
     for name, number in (
@@ -132,6 +132,8 @@ def verify(
         raise CurateError(f"`max_lost` is {max_lost:g}, it must be 0 to 1")
     if fail_on not in FAIL_ON:
         raise CurateError(f"unknown severity `{fail_on}`", hint=did_you_mean(fail_on, FAIL_ON))
+    if target is not None and target not in targets.KNOWN:
+        raise CurateError(f"unknown target `{target}`", hint=did_you_mean(target, targets.KNOWN))
     for code in ignore:
         if code not in CODES:
             raise CurateError(f"unknown finding `{code}`", hint=did_you_mean(code, CODES))
@@ -153,11 +155,12 @@ def verify(
             elif layout != "openchat" and world_size > 1 and len(group) % world_size:
                 what = f"{len(group)} shards, {world_size} ranks"
                 findings.add("shards_per_rank", sets[-1].path, detail=what)
+        sets += _lines(shards, findings, target)
         if not shards.files and not shards.others:
             findings.add("no_rows", str(shards.root), detail="the folder is empty")
-        elif not shards.files and not checksums:
-            findings.add("no_rows", str(shards.root), detail="there is no Parquet file")
-        _epochs(shards, findings)
+        elif not shards.files and not shards.lines:
+            findings.add("no_rows", str(shards.root), detail="there is no file of Parquet or JSON lines")
+        epochs.check(shards, findings)
     kept = [finding for finding in findings.sorted() if finding.code not in ignore]
     counts = {severity: sum(f.severity == severity for f in kept) for severity in ("error", "warning", "note")}
     failing = {"error": counts["error"], "warning": counts["error"] + counts["warning"], "never": 0}[fail_on]
@@ -184,7 +187,7 @@ def _limits(max_length: int | None, tokenizer: str | None, template: str) -> Lim
 
     encoder = load(tokenizer, chat.choose(template, tokenizer), Limit(1))
     eot, bos = encoder.framing.end(), encoder.framing.bos()
-    return Limits(max_length, None, bos[0] if len(bos) == 1 else None, eot[-1] if eot else None)
+    return Limits(max_length, encoder.size, bos[0] if len(bos) == 1 else None, eot[-1] if eot else None)
 
 
 def _groups(shards: Shards, findings: Findings) -> list[tuple[str, dict[Path, pa.Schema]]]:
@@ -237,6 +240,23 @@ def _examine(
     return context
 
 
+def _lines(shards: Shards, findings: Findings, target: str | None) -> list[Set]:
+    """Files of JSON lines, each for itself."""
+    from curate.verify import files, jsonl, targets
+
+    if target is None and (found := files.manifest(shards)) and found[1].get("format") in targets.KNOWN:
+        target = found[1]["format"]
+    sets = []
+    for path in shards.lines:
+        name = shards.name(path)
+        seen = jsonl.examine(path, name, findings, targets.named(target) if target else None)
+        if seen and seen.target:
+            counts = {"rows": seen.rows, "trained_rows": seen.trained_rows, "conditioned": seen.conditioned}
+            none = {"tokens": None, "supervised_tokens": None}
+            sets.append(Set(name, seen.target.name, 1, weight_sum=seen.weight_sum, **counts, **none))
+    return sets
+
+
 def _replay(file: str, context: Context, batch: int, world_size: int, max_lost: float) -> Replay:
     import numpy as np
 
@@ -257,26 +277,3 @@ def _replay(file: str, context: Context, batch: int, world_size: int, max_lost: 
     if long and world_size == 1:
         findings.add("too_long", file, count=long, detail=f"above the batch length {batch:,}: a batch of its own")
     return found
-
-
-def _epochs(shards: Shards, findings: Findings) -> None:
-    """Files of epochs that lack, or say the same twice."""
-    from curate.verify import layouts
-
-    epochs: dict[str, dict[int, list[Path]]] = {}
-    for path in shards.files:
-        place = path.parent if path.parent.suffix == ".parquet" else path
-        if match := _EPOCH.match(shards.name(place)):
-            epochs.setdefault(match["prefix"], {}).setdefault(int(match["epoch"]), []).append(path)
-    for prefix, found in epochs.items():
-        lacking = [epoch for epoch in range(max(found) + 1) if epoch not in found] if max(found) < 10_000 else []
-        if lacking and shards.whole:
-            what = f"`{prefix}.{lacking[0]}.parquet` is not there"
-            findings.add("epoch_gap", count=len(lacking), detail=what)
-        seen: dict[bytes, int] = {}
-        for epoch, members in sorted(found.items()):
-            if len(found) > 1 and (digest := layouts.digest(members)):
-                if digest in seen:
-                    what = f"`{prefix}.{epoch}.parquet` and `{prefix}.{seen[digest]}.parquet`"
-                    findings.add("equal_epochs", shards.name(members[0]), detail=what)
-                seen.setdefault(digest, epoch)

@@ -14,7 +14,7 @@ from curate.errors import InputError
 from curate.export.folder import is_damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from curate.verify.findings import Findings
 
@@ -24,18 +24,24 @@ _MANIFEST = "manifest.json"
 
 @dataclass
 class Shards:
-    """Parquet files that one path named.
+    """Files that one path named.
 
     Attributes:
         root: What file names are told relative to.
         files: The Parquet files, in order.
         whole: Whether a folder was named, so that nothing of it may lack.
+        others: All others.
     """
 
     root: Path
     files: list[Path]
-    whole: bool
     others: list[Path] = field(default_factory=list)
+    whole: bool = False
+
+    @property
+    def lines(self) -> list[Path]:
+        """The files of JSON lines."""
+        return [path for path in self.others if path.suffix == ".jsonl"]
 
     def name(self, path: Path) -> str:
         """A file as findings call it."""
@@ -51,19 +57,29 @@ def find(path: str) -> Shards:
     place = Path(path)
     if place.is_dir():
         below = sorted(found for found in place.rglob("*") if not _hidden(found.relative_to(place)) and found.is_file())
-        parquet = [found for found in below if found.suffix == ".parquet"]
-        others = [found for found in below if found.suffix != ".parquet"]
-        return Shards(place, parquet, True, others)
+        return Shards(place, *_apart(below, lambda path: path.suffix == ".parquet"), whole=True)
     if place.is_file():
-        return Shards(place.parent, [place], False)
+        return Shards(place.parent, *_apart([place]))
     matches = sorted(Path(match) for match in glob(path, recursive=True)) if has_magic(path) else []  # noqa: PTH207
     files = [match for match in matches if match.is_file()]
-    files += [found for match in matches if match.is_dir() for found in find(str(match)).files]
+    for match in matches:
+        if match.is_dir():
+            inside = find(str(match))
+            files += [*inside.files, *inside.lines]
     if not files:
-        hint = "name a Parquet file, a folder of them or a glob"
+        hint = "name a file of Parquet or JSON lines, a folder of them or a glob"
         raise InputError("no such file or folder", where=path, hint=hint)
     parents = {file.parent for file in files}
-    return Shards(parents.pop() if len(parents) == 1 else Path(), files, False)
+    return Shards(parents.pop() if len(parents) == 1 else Path(), *_apart(files))
+
+
+def _is_no_jsonl(path: Path) -> bool:
+    return path.suffix != ".jsonl"
+
+
+def _apart(paths: list[Path], parquet: Callable[[Path], bool] = _is_no_jsonl) -> tuple[list[Path], list[Path]]:
+    """Parquet and other files; what was named is Parquet unless it says that it is lines."""
+    return [path for path in paths if parquet(path)], [path for path in paths if not parquet(path)]
 
 
 def _hidden(path: Path) -> bool:
@@ -110,10 +126,6 @@ def compare(shards: Shards, findings: Findings, advance: Any) -> bool:
                 name = path.relative_to(shards.root.resolve()).as_posix()
                 findings.add("missing_file", name, detail="named by manifest.json")
             continue
-        if path.suffix not in (".parquet", ".json", ".jinja") and shards.whole:
-            code = "unchecked_file" if path.suffix == ".jsonl" else None
-            if code:
-                findings.add(code, shards.name(ours[path]), detail=f"{path.stat().st_size:,} bytes")
         try:
             with path.open("rb") as file:
                 digest = file_digest(file, "sha256").hexdigest()
@@ -123,7 +135,8 @@ def compare(shards: Shards, findings: Findings, advance: Any) -> bool:
         if digest != entry.get("sha256"):
             findings.add("checksum", shards.name(ours[path]), detail=f"SHA-256 {digest[:16]}…")
         advance(1)
-    for path in shards.files:
+    of_lines = any(path.suffix == ".jsonl" for path in listed)
+    for path in (*shards.files, *(shards.lines if of_lines else ())):
         if path.resolve() not in listed:
             findings.add("unlisted_file", shards.name(path), detail="not named by manifest.json")
     return True

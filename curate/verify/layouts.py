@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +137,11 @@ def _limits(shards: Shards, name: str, schemas: dict[Path, pa.Schema], findings:
     facts = [json_of(schema.metadata, b"curate") for schema in schemas.values()]
     own = [fact["max_length"] for fact in facts if isinstance(fact.get("max_length"), int)]
     stated = min([*own, *([stated] if stated else [])], default=None)
+    sizes = [fact["vocabulary_size"] for fact in facts if isinstance(fact.get("vocabulary_size"), int)]
+    vocabulary = limits.vocabulary or min(sizes, default=None)
     if len({json.dumps(fact, sort_keys=True) for fact in facts}) > 1:
         findings.add("mixed_exports", detail="the shards were made with different options")
-    return Limits(limits.max_length or stated, limits.vocabulary, limits.bos, limits.eot)
+    return Limits(limits.max_length or stated, vocabulary, limits.bos, limits.eot)
 
 
 def json_of(metadata: dict[bytes, bytes] | None, key: bytes) -> dict[str, Any]:
@@ -194,6 +196,10 @@ def digest(paths: list[Path]) -> bytes | None:
     total = blake2b(digest_size=16)
     try:
         for path in paths:
+            if path.suffix == ".jsonl":
+                with path.open("rb") as file:
+                    total.update(file_digest(file, "sha256").digest())
+                continue
             with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as parquet:
                 for batch in parquet.iter_batches(BATCH, columns=["total_length", "nz_input_ids"], use_threads=False):
                     total.update(batch.column(0).to_numpy(zero_copy_only=False).astype(np.int64).tobytes())

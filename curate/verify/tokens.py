@@ -131,7 +131,10 @@ def measure(
     limits = context.limits
     below = ids.values < 0
     above = ids.values >= limits.vocabulary if limits.vocabulary else np.zeros(len(ids.values), bool)
-    context.flag("token_range", file, _spread(ids.any(below | above), places, size), begin, "an id that is no token")
+    outside = ids.values[below | above]
+    if len(outside):
+        what = f"id {outside[0]}" + (f", where the tokenizer has {limits.vocabulary:,}" if limits.vocabulary else "")
+        context.flag("token_range", file, _spread(ids.any(below | above), places, size), begin, what)
     cut = np.zeros(len(places), bool)
     if limits.max_length:
         long = ids.lengths > limits.max_length

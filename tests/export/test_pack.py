@@ -158,10 +158,31 @@ def test_a_packed_step_in_trl_is_that_of_the_rows_alone(
     assert loss(packed, run_on=True) != pytest.approx(loss(plain), rel=1e-6), "the test could not fail"
 
 
-def test_formats_that_cannot_say_where_a_row_ends_refuse(ws: Workspace, tmp_path: Path, vocabulary: str) -> None:
-    for format in ("axolotl", "unsloth", "together-parquet"):
-        with pytest.raises(CurateError, match="no place for where one packed row ends"):
-            export(ws.path, tmp_path / "out", format=format, pack=True, tokenizer=vocabulary)
+@pytest.mark.parametrize(
+    ("format", "instead"),
+    [
+        ("unsloth", "--format trl"),
+        ("together-parquet", "crlft, trl, axolotl and openchat have"),
+        ("tinker", "pads nothing"),
+        ("ms-swift", "--packing true"),
+        ("verl", "data.max_token_len_per_gpu"),
+        ("nemo-rl", "policy.sequence_packing.enabled=true"),
+        ("llama-factory", "neat_packing: true"),
+        ("llama-factory-v1", "batching_strategy"),
+        ("openchat-jsonl", "multipack"),
+    ],
+)
+def test_formats_that_cannot_say_where_a_row_ends_refuse_and_say_what_packs_instead(
+    ws: Workspace, tmp_path: Path, vocabulary: str, format: str, instead: str
+) -> None:
+    module = import_module(f"curate.export.formats.{format.replace('-', '_')}")
+    told: dict[str, Any] = {} if getattr(module, "TEXT_ONLY", False) else {"tokenizer": vocabulary}
+    with pytest.raises(CurateError, match="no place for where one packed row ends") as refused:
+        export(ws.path, tmp_path / "out", format=format, pack=True, **told)
+    assert instead in str(refused.value.hint)
+
+
+def test_packing_is_of_token_ids(ws: Workspace, tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="packs token ids"):
         export(ws.path, tmp_path / "out", pack=True)
 

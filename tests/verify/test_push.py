@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 
 from curate.errors import CurateError, InputError
 from curate.export import export
-from curate.push import push
+from curate.push import PART, push
 from tests.export.workspaces import conversation, make, talk
 
 TOKEN = "hf_" + "a" * 34
@@ -28,7 +29,9 @@ class Hub(BaseHTTPRequestHandler):
 
     seen: list[tuple[str, str, str]]
     committed: dict[str, bytes]
+    commits: list[tuple[str, list[str]]]
     refuse: bool
+    fails_after: int | None
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -40,20 +43,28 @@ class Hub(BaseHTTPRequestHandler):
         elif self.path == "/api/validate-yaml":
             self._answer({"errors": [], "warnings": []})
         elif "/preupload/" in self.path:
-            files = [
-                {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in json.loads(body)["files"]
-            ]
-            self._answer({"files": files})
+            names = [file["path"] for file in json.loads(body)["files"]]
+            told = {"uploadMode": "regular", "shouldIgnore": False}
+            self._answer({"files": [{"path": name, "oid": self._blob(name), **told} for name in names]})
         elif "/commit/" in self.path:
-            for line in body.splitlines():
-                entry = json.loads(line)
-                if entry["key"] == "file":
-                    self.committed[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+            if len(self.commits) == self.fails_after:
+                self._answer({"error": "too many requests"}, 400)
+                return
+            entries = [json.loads(line) for line in body.splitlines()]
+            files = [entry["value"] for entry in entries if entry["key"] == "file"]
+            self.committed.update({file["path"]: base64.b64decode(file["content"]) for file in files})
+            self.commits.append((entries[0]["value"]["summary"], [file["path"] for file in files]))
             self._answer(
                 {"commitUrl": f"http://{self.headers['Host']}/datasets/me/set/commit/{'b' * 40}", "commitOid": "b" * 40}
             )
         else:
             self._answer({}, 404)
+
+    def _blob(self, name: str) -> str | None:
+        """What git calls the bytes that are there under a name."""
+        if (data := self.committed.get(name)) is None:
+            return None
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
     def do_GET(self) -> None:
         self.seen.append(("GET", self.path, self.headers.get("Authorization") or ""))
@@ -74,7 +85,7 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub() -> Iterator[tuple[type[Hub], str]]:
     pytest.importorskip("huggingface_hub", reason="pip install 'curate-chat[hub]'")
-    handler = type("Fresh", (Hub,), {"seen": [], "committed": {}, "refuse": False})
+    handler = type("Fresh", (Hub,), {"seen": [], "committed": {}, "commits": [], "refuse": False, "fails_after": None})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -113,7 +124,48 @@ def test_every_file_of_the_manifest_arrives_and_no_other(folder: Path, hub: tupl
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert server.committed == files
     assert set(result["files"]) == set(files)
+    assert result["commits"] == len(server.commits) == 1
     assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def many(folder: Path) -> Path:
+    """The export with 150 files more, so that it is above what a hub wants in one commit."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "more").mkdir()
+    for number in range(150):
+        file = folder / "more" / f"{number:03}.parquet"
+        file.write_bytes(b"%d" % number)
+        entry = {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        manifest["files"][f"more/{file.name}"] = entry
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_many_files_are_several_commits_and_the_manifest_is_in_the_last(many: Path, hub: tuple[type[Hub], str]) -> None:
+    server, url = hub
+    done = run(many, url, "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [len(files) for _, files in server.commits] == [PART, len(server.committed) - PART]
+    assert [title for title, _ in server.commits] == [f"Upload training shards (part {n} of 2)" for n in (1, 2)]
+    assert "manifest.json" in server.commits[-1][1]
+    assert json.loads(done.stdout)["commits"] == 2
+    assert set(server.committed) == set(json.loads(done.stdout)["files"])
+
+
+def test_an_upload_that_broke_off_goes_on_with_what_is_not_there(many: Path, hub: tuple[type[Hub], str]) -> None:
+    server, url = hub
+    server.fails_after = 1
+    broken = run(many, url, "--yes")
+    assert broken.returncode == 2
+    assert "1 of 2 parts are there; the same command goes on" in " ".join(broken.stderr.split())
+    assert "manifest.json" not in server.committed
+    server.fails_after = None
+    first = set(server.commits[0][1])
+    assert run(many, url, "--yes").returncode == 0
+    assert len(server.commits) == 2, "a part that is there is no commit"
+    assert not first & set(server.commits[1][1])
+    assert "manifest.json" in server.committed
 
 
 def test_nothing_is_sent_unless_asked(folder: Path, hub: tuple[type[Hub], str]) -> None:

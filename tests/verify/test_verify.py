@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tokenizers import Tokenizer
 
 from curate.errors import CurateError
 from curate.export import export
@@ -43,7 +44,6 @@ def exports(tmp_path_factory: pytest.TempPathFactory, vocabulary: Path) -> Path:
     export(ws, folder / "text", quiet=True)
     export(ws, folder / "tokens", tokenizer=str(vocabulary), quiet=True)
     export(ws, folder / "openchat", format="openchat", tokenizer=str(vocabulary), epochs=2, quiet=True)
-    export(ws, folder / "openchat-jsonl", format="openchat-jsonl", quiet=True)
     return folder
 
 
@@ -95,12 +95,6 @@ def test_a_healthy_export_passes_with_its_counts(exports: Path, name: str, vocab
 def test_the_sum_of_weights_is_that_of_the_shards(exports: Path) -> None:
     table = pq.read_table(exports / "openchat" / "train.0.parquet")
     assert look(exports / "openchat").sets[0].weight_sum == pytest.approx(sum(table["num_seqs"].to_pylist()))
-
-
-def test_lines_of_json_have_their_checksums_compared(exports: Path) -> None:
-    report = look(exports / "openchat-jsonl")
-    assert report.passed
-    assert codes(report, notes=True) == {"unchecked_file"}
 
 
 def set_(name: str, value: Any) -> Any:
@@ -212,6 +206,30 @@ def test_what_is_wrong_with_a_row_of_openchat_is_found_at_its_row(copy: Any, cod
     finding = next(finding for finding in report.findings if finding.code == code)
     assert (finding.file, finding.row) == (file.name, 3)
     assert not report.passed
+
+
+@pytest.mark.parametrize("name", ["tokens", "openchat"])
+@pytest.mark.parametrize("said_by", ["shards", "tokenizer", "nobody"])
+def test_an_id_that_the_tokenizer_does_not_have_is_found(copy: Any, name: str, said_by: str, vocabulary: Path) -> None:
+    file = next(copy(name).rglob("*.parquet"))
+    column = "nz_input_ids" if name == "openchat" else "input_ids"
+    last = encoder_size(vocabulary)
+
+    def change(rows: Any) -> None:
+        rows[3][column][2], rows[5][column][2] = last - 1, last
+
+    rewrite(file, change)
+    if said_by != "shards":
+        table = pq.read_table(file)
+        kept = {key: value for key, value in table.schema.metadata.items() if key != b"curate"}
+        pq.write_table(table.replace_schema_metadata(kept), file)
+    report = look(file, tokenizer=str(vocabulary) if said_by == "tokenizer" else None)
+    found = [(one.row, one.count, one.detail) for one in report.findings if one.code == "token_range"]
+    assert found == ([] if said_by == "nobody" else [(5, 1, f"id {last}, where the tokenizer has {last:,}")])
+
+
+def encoder_size(vocabulary: Path) -> int:
+    return 1 + max(Tokenizer.from_file(str(vocabulary / "tokenizer.json")).get_vocab().values())
 
 
 def test_labels_that_are_shifted_or_not_are_told_apart(copy: Any) -> None:

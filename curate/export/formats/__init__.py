@@ -6,6 +6,7 @@ A format module has `write(job)` and says what its target takes:
     TEXT_ONLY           True: no token ids
     OPENCHAT            True: the template must be a model type of OpenChat's trainer
     PACK                True: with `job.pack`, several rows become one that says where each ends
+    PACKS               without PACK: what packs there instead, or why nothing does
     EPOCHS              True: a file per epoch
     WEIGHTS             "message" (the default), "row" or "none": the finest fractional weight that gets through
     LAST_ONLY           True: of a row only the last response can be learned

@@ -97,11 +97,11 @@ PACKED = pa.schema(
 )
 
 
-def write(job: Job) -> None:
-    """Write shards, card and chat template."""
+def write(job: Job, *, packed: pa.Schema = PACKED) -> None:
+    """Write shards, card and chat template; `packed` is what packed rows are written as."""
     template = job.template.jinja
     schema = TEXT if job.encoder is None else TOKENS
-    written = PACKED if job.pack else schema
+    written = packed if job.pack else schema
     facts = {**job.facts, "chat_template_sha256": sha256(template.encode()).hexdigest()}
     stamped = written.with_metadata({"curate": json.dumps(facts, sort_keys=True, allow_nan=False)})
     data = job.folder / "data"
@@ -136,7 +136,7 @@ def _groups(job: Job, table: pa.Table) -> Iterator[pa.Table]:
 
 
 def as_packed(rows: pl.DataFrame, sizes: npt.NDArray[np.int64]) -> pl.DataFrame:
-    """Rows in groups of `sizes`, each group as one row of `PACKED`."""
+    """Rows in groups of `sizes`, each group as one row of `PACKED`, with an `attention_mask`."""
     lengths = rows["input_ids"].list.len().to_numpy().astype(np.int64)
     totals = grouped(lengths, sizes)
     ids, weights = flat(rows["input_ids"]), flat(rows["loss_weights"]).copy()
@@ -150,6 +150,7 @@ def as_packed(rows: pl.DataFrame, sizes: npt.NDArray[np.int64]) -> pl.DataFrame:
         {
             "ids": together("id"),
             "input_ids": lists(ids, totals, pa.int32()),
+            "attention_mask": lists(np.ones(len(ids), np.int8), totals, pa.int8()),
             "position_ids": lists(positions(lengths), totals, pa.int32()),
             "labels": lists(np.where(weights > 0, ids, -100), totals, pa.int32()),
             "loss_weights": lists(weights, totals, pa.float64()),

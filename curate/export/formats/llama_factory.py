@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "LLaMA-Factory packs by itself, each row seeing itself only, with `neat_packing: true` in train.yaml"
 TEXT_ONLY = True
 WEIGHTS = "none"
 LAST_ONLY = True

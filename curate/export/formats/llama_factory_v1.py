@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "LLaMA-Factory pads or not by itself: `batching_strategy` in train.yaml"
 TEXT_ONLY = True
 ROLES = r"^(system )?user assistant( user assistant)*$"
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "ms-swift packs by itself and keeps `loss_scale`: `sh train.sh MODEL --packing true`, with flash attention"
 TEXT_ONLY = True
 ROLES = r"^(system )?user assistant( user assistant)*$"
 

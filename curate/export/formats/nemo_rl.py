@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "NeMo RL packs by itself: `policy.sequence_packing.enabled=true`"
 TEXT_ONLY = True
 WEIGHTS = "row"
 ROLES = r"^(system )?user assistant( user assistant)*$"

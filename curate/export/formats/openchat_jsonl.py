@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "OpenChat's trainer packs batches by itself, by multipack, from what its converter writes"
 # Its converter tokenises; with ids, a long conversation would be several rows here, and each would be the whole of it.
 TEXT_ONLY = True
 EPOCHS = True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = True
+PACKS = "Tinker pads nothing: rows are sent as they are"
 
 
 def write(job: Job) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "its patches may let packed rows see each other, and its own `packing=True` loses the weights: --format trl"
 
 
 def write(job: Job) -> None:

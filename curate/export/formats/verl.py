@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from curate.export.job import Job
 
 NEEDS_TOKENIZER = False
+PACKS = "verl packs every micro-batch by itself: `data.max_token_len_per_gpu`"
 TEXT_ONLY = True
 ROLES = r"^(system )?user assistant( user assistant)*$"
 

@@ -36,7 +36,7 @@ def trainer(model, tokenizer, **options):
     text = "messages" in data.column_names
     if text:
         tokenizer.chat_template = (HERE / "chat_template.jinja").read_text("utf-8")
-    # Its patches ask for the columns of the model only.
+    # Its patches ask for the columns of the model only, and its packing would drop the weights.
     fixed = {"packing": False, "report_to": "none", "remove_unused_columns": False}
     args = SFTConfig(**{"assistant_only_loss": text, **fixed, **options})
     collator = WeightedCollator(tokenizer)
