@@ -13,19 +13,21 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from curate.errors import CurateError
 from curate.export.chat import Markup, Refused
 from curate.export.placement import in_system
 from curate.export.sandbox import OFF, ON
 from curate.export.segments import Framed, Segment
-from curate.export.vocabulary import backend
+from curate.export.vocabulary import backend, flat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from curate.export.chat import ChatTemplate
-    from curate.export.segments import Messages
-    from curate.export.vocabulary import HuggingFace
+    from curate.export.segments import Messages, Part
+    from curate.export.vocabulary import HuggingFace, Ids
 
 
 # Around the secret name of a control token.
@@ -86,8 +88,10 @@ class Rendered:
         self._controls = re.compile("|".join(map(re.escape, sorted(controls, key=len, reverse=True))) or "(?!)")
         # After a content: what ends its turn, if a control token does.
         self._ends = re.compile(rf"\s*(?:{self._controls.pattern})")
-        self._ids = {tokenizer.special(token) for token in controls}
-        self._head = cache(lambda text: self._backend.encode(text, add_special_tokens=False).ids)
+        ids = {id_ for token in controls if (id_ := tokenizer.special(token)) is not None}
+        self._is_control = np.zeros(max(ids, default=-1) + 2, bool)
+        self._is_control[list(ids)] = True
+        self._head = cache(lambda text: flat(self._backend.encode(text, add_special_tokens=False).ids))
         self._known: dict[Any, Markup] = {}
         self._bos: list[int] = []
         self._end: list[int] = []
@@ -117,8 +121,8 @@ class Rendered:
         found = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [len(encoding.ids) + len(self._end) for encoding in found]
 
-    def frame(self, conversations: Sequence[tuple[Messages, str]]) -> list[Framed | str]:
-        """As `Framing.frame`."""
+    def frame(self, conversations: Sequence[tuple[Messages, str]], enough: int | None = None) -> list[Framed | str]:
+        """As `Framing.frame`; always whole."""
         framed: list[Framed | str] = []
         rows: list[_Row] = []
         for messages, condition in conversations:
@@ -129,16 +133,18 @@ class Rendered:
                 continue
             framed.append("")
         encodings = self._backend.encode_batch_fast([row.text for row in rows], add_special_tokens=False)
-        found = iter([self._framed(row, encoding.ids) for row, encoding in zip(rows, encodings, strict=True)])
+        found = iter([self._framed(row, flat(encoding.ids)) for row, encoding in zip(rows, encodings, strict=True)])
         return [next(found) if entry == "" else entry for entry in framed]
 
-    def part(self, framed: Framed, turns: Iterable[int], messages: Messages, condition: str) -> Framed | None:
-        """As `Framing.part`."""
-        turns = list(turns)
-        (found,) = self.frame([([messages[turn] for turn in turns], condition)])
-        if isinstance(found, str):
-            return None
-        return Framed(found.opening, [segment._replace(turn=turns[segment.turn]) for segment in found.segments])
+    def parts(self, parts: Sequence[Part]) -> list[Framed | None]:
+        """As `Framing.parts`."""
+        framed = self.frame([([part.messages[turn] for turn in part.turns], part.condition) for part in parts])
+        return [
+            None
+            if isinstance(found, str)
+            else Framed(found.opening, [segment._replace(turn=turns[segment.turn]) for segment in found.segments])
+            for found, (_, turns, _, _) in zip(framed, parts, strict=True)
+        ]
 
     def _written(self, messages: Messages, condition: str) -> _Row:
         """The rendering with secret names for its control tokens, and where its messages stand."""
@@ -176,7 +182,7 @@ class Rendered:
         controls = sum(len(self._controls.findall(literal)) for literal in markup.literals)
         return _Row(text + self._live(markup.literals[-1][done:]), places, controls)
 
-    def _framed(self, row: _Row, ids: list[int]) -> Framed:
+    def _framed(self, row: _Row, ids: Ids) -> Framed:
         """Ids by message; the opening is what stands before the first content."""
         places = row.places
         bounds = self._bounds(row, ids) or self._slow_bounds(row)
@@ -193,12 +199,13 @@ class Rendered:
                 opening = opening + segment.ids
         return Framed(opening, segments)
 
-    def _bounds(self, row: _Row, ids: list[int]) -> list[tuple[int, int]] | None:
+    def _bounds(self, row: _Row, given: Iterable[int]) -> list[tuple[int, int]] | None:
         """Begin and end of each message in ids, from where its control tokens are; None where that does not tell.
 
         Contents hold no control token, so the n-th in the text is the n-th in the ids.
         """
-        marks = [at for at, id_ in enumerate(ids) if id_ in self._ids]
+        ids = flat(given)
+        marks = np.flatnonzero(self._is_control.take(np.frombuffer(ids, np.int32), mode="clip")).tolist()
         if len(marks) != row.controls:
             return None
         found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from curate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    # Four bytes an id, and numpy reads it where it lies.
+    Ids = array[int]
 
 
 class Tokenizer(Protocol):
@@ -31,7 +35,7 @@ class Tokenizer(Protocol):
     def markup(self, text: str) -> list[int]:
         """Ids of our own text: special tokens in it are live."""
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """Ids of texts from data: special tokens in them are text."""
 
     def special(self, token: str) -> int | None:
@@ -89,9 +93,9 @@ class HuggingFace:
         """As `Tokenizer.markup`."""
         return list(self._live.encode(text, add_special_tokens=False).ids)
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """As `Tokenizer.texts`."""
-        return [encoding.ids for encoding in self._text.encode_batch_fast(texts, add_special_tokens=False)]
+        return [flat(encoding.ids) for encoding in self._text.encode_batch_fast(texts, add_special_tokens=False)]
 
     def special(self, token: str) -> int | None:
         """As `Tokenizer.special`."""
@@ -101,6 +105,11 @@ class HuggingFace:
     def specials(self) -> set[str]:
         """As `Tokenizer.specials`."""
         return {entry["content"] for entry in self.description.get("added_tokens") or [] if entry.get("special")}
+
+
+def flat(ids: Iterable[int]) -> Ids:
+    """Ids as an array of the standard library, which reads a list in half of numpy's time."""
+    return array("i", ids)
 
 
 def backend(description: str) -> Any:
@@ -153,12 +162,12 @@ class SentencePiece:
     def markup(self, text: str) -> list[int]:
         """As `Tokenizer.markup`."""
         pieces = [piece for piece in self._split.split(text) if piece]
-        ids = [[self._special[piece]] if piece in self._special else self.texts([piece])[0] for piece in pieces]
+        ids = [[self._special[piece]] if piece in self._special else self._model.encode(piece) for piece in pieces]
         return [id_ for piece in ids for id_ in piece]
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """As `Tokenizer.texts`."""
-        return [list(ids) for ids in self._model.encode(texts)]
+        return [flat(ids) for ids in self._model.encode(texts)]
 
     def special(self, token: str) -> int | None:
         """As `Tokenizer.special`."""
