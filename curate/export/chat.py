@@ -174,8 +174,9 @@ def _contents(true: str, markup: Markup, messages: Messages) -> list[str] | None
     written, at = [], len(literals[0])
     for owner, literal in zip(markup.owners, literals[1:], strict=True):
         said = messages[owner]["content"]
-        for text in (said, said.strip(), said.lstrip(), said.rstrip()):
-            if true.startswith(text + literal, at):
+        for strip in (str, str.strip, str.lstrip, str.rstrip):
+            text = strip(said)
+            if true.startswith(text, at) and true.startswith(literal, at + len(text)):
                 break
         else:
             return None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from curate.errors import CurateError
 from curate.export.chat import Markup, Refused
 from curate.export.placement import in_system
 from curate.export.sandbox import OFF, ON
-from curate.export.segments import Framed, Segment
-from curate.export.vocabulary import backend, flat
+from curate.export.segments import CHARACTERS, Framed, Segment
+from curate.export.vocabulary import backend, flat, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,6 +57,26 @@ class _Place(NamedTuple):
     inside: int
 
 
+class _Around(NamedTuple):
+    """What a template writes around a message, with secret names for its control tokens.
+
+    Attributes:
+        owner: The message's place.
+        lead: Before its content.
+        close: After it, as far as that is learned where the message is.
+        begin: Where in `lead` it begins.
+        before: As of `_Place`, and so are `head` and `inside`.
+    """
+
+    owner: int
+    lead: str
+    close: str
+    begin: int
+    before: int
+    head: str
+    inside: int
+
+
 class _Row(NamedTuple):
     """A rendering with secret names for its control tokens, and how many of those it has."""
 
@@ -79,12 +100,18 @@ class Rendered:
         }
         salt = secrets.token_hex(8)
         names = {token: f"{_NAME}{salt}{number}{_CLOSE}" for number, token in enumerate(sorted(controls))}
-        self._backend = backend(json.dumps(_renamed(tokenizer.description, names), ensure_ascii=False))
+        self._backend = backend(json.dumps(renamed(tokenizer.description, names), ensure_ascii=False))
         for token, name in names.items():
             if self._backend.token_to_id(name) != tokenizer.special(token):
                 what = f"the control token `{token}` of the tokenizer cannot be kept apart from text"
                 raise CurateError(what, where=tokenizer.file, hint="use one of OpenChat's templates: --template NAME")
         self._names = names
+        # Controls that are found before all else and take no blanks: what stands before one is tokenised for itself.
+        self._apart = not any(
+            entry.get("lstrip") or entry.get("rstrip") or entry.get("normalized")
+            for entry in tokenizer.description.get("added_tokens") or []
+            if entry["content"] in controls
+        )
         self._controls = re.compile("|".join(map(re.escape, sorted(controls, key=len, reverse=True))) or "(?!)")
         # After a content: what ends its turn, if a control token does.
         self._ends = re.compile(rf"\s*(?:{self._controls.pattern})")
@@ -93,6 +120,7 @@ class Rendered:
         self._is_control[list(ids)] = True
         self._head = cache(lambda text: flat(self._backend.encode(text, add_special_tokens=False).ids))
         self._known: dict[Any, Markup] = {}
+        self._frames: dict[int, tuple[Markup, list[_Around], str]] = {}
         self._bos: list[int] = []
         self._end: list[int] = []
         self._probe(tokenizer)
@@ -122,7 +150,7 @@ class Rendered:
         return [len(encoding.ids) + len(self._end) for encoding in found]
 
     def frame(self, conversations: Sequence[tuple[Messages, str]], enough: int | None = None) -> list[Framed | str]:
-        """As `Framing.frame`; always whole."""
+        """As `Framing.frame`; what certainly fits no row is rendered, but not tokenised."""
         framed: list[Framed | str] = []
         rows: list[_Row] = []
         for messages, condition in conversations:
@@ -132,19 +160,56 @@ class Rendered:
                 framed.append(str(refused))
                 continue
             framed.append("")
-        encodings = self._backend.encode_batch_fast([row.text for row in rows], add_special_tokens=False)
-        found = iter([self._framed(row, flat(encoding.ids)) for row, encoding in zip(rows, encodings, strict=True)])
-        return [next(found) if entry == "" else entry for entry in framed]
+        found = iter(self._tokenised(rows, enough if self._apart else None))
+        return [self._framed(*next(found)) if entry == "" else entry for entry in framed]
 
     def parts(self, parts: Sequence[Part]) -> list[Framed | None]:
         """As `Framing.parts`."""
-        framed = self.frame([([part.messages[turn] for turn in part.turns], part.condition) for part in parts])
+        found: list[Framed | None] = []
+        rows: dict[int, _Row] = {}
+        for place, (whole, turns, messages, condition) in enumerate(parts):
+            found.append(None)
+            with suppress(Refused):
+                row = self._written([messages[turn] for turn in turns], condition)
+                ids = self._beginning(whole, row)
+                if ids is None:
+                    rows[place] = row
+                else:
+                    found[place] = self._framed(row, ids)
+        for place, (row, ids) in zip(rows, self._tokenised(list(rows.values())), strict=True):
+            found[place] = self._framed(row, ids)
         return [
-            None
-            if isinstance(found, str)
-            else Framed(found.opening, [segment._replace(turn=turns[segment.turn]) for segment in found.segments])
-            for found, (_, turns, _, _) in zip(framed, parts, strict=True)
+            framed and Framed(framed.opening, [segment._replace(turn=turns[segment.turn]) for segment in framed.segments])
+            for framed, (_, turns, _, _) in zip(found, parts, strict=True)
         ]
+
+    def _tokenised(self, rows: list[_Row], enough: int | None = None) -> list[tuple[_Row, Ids]]:
+        """Rows with their ids; those of more than `enough` may end after any message that lies beyond."""
+        if not rows:
+            return []
+        tried = rows if enough is None else [_short(row, enough) for row in rows]
+        encodings = self._backend.encode_batch_fast([row.text for row in tried], add_special_tokens=False)
+        found = [(row, flat(encoding.ids)) for row, encoding in zip(tried, encodings, strict=True)]
+        del encodings
+        if enough is not None:
+            more = [
+                place
+                for place, (row, ids) in enumerate(found)
+                if row is not rows[place] and (len(ids) <= enough or len(self._marks(ids)) != row.controls)
+            ]
+            for place, entry in zip(more, self._tokenised([rows[place] for place in more]), strict=True):
+                found[place] = entry
+        return found
+
+    def _beginning(self, whole: Framed, row: _Row) -> Ids | None:
+        """The ids of a row with which a tokenised one begins, up to a control token; None where it does not."""
+        source, ids = whole.source
+        if not self._apart or not source.text.startswith(row.text):
+            return None
+        marks = self._marks(ids)
+        if len(marks) != source.controls or not source.text.startswith(tuple(self._names.values()), len(row.text)):
+            return None
+        return cast("Ids", ids[: marks[row.controls]])
 
     def _written(self, messages: Messages, condition: str) -> _Row:
         """The rendering with secret names for its control tokens, and where its messages stand."""
@@ -154,33 +219,50 @@ class Rendered:
             added = len(whole) - len(messages)
             messages = whole
         markup, contents = self._template.markup(messages, condition, self._known)
-        text, before, done = "", 0, 0
-        places = []
-        for owner, content, literal, following in zip(
-            markup.owners, contents, markup.literals, markup.literals[1:], strict=False
-        ):
+        around, tail = self._around(markup)
+        pieces, places, at = [], [], 0
+        for frame, content in zip(around, contents, strict=True):
+            begin = at + frame.begin
+            at += len(frame.lead) + len(content) + len(frame.close)
+            pieces += (frame.lead, content, frame.close)
+            learned = messages[frame.owner]["weight"] > 0
+            places.append(_Place(frame.owner - added, begin, at, learned, frame.before, frame.head, frame.inside))
+        controls = (around[-1].before if around else 0) + self._count(markup.literals[-1])
+        return _Row("".join([*pieces, tail]), places, controls)
+
+    def _around(self, markup: Markup) -> tuple[list[_Around], str]:
+        """What the template writes around each content, with secret names, and at the end; made once."""
+        found = self._frames.get(id(markup))
+        if found and found[0] is markup:
+            return found[1:]
+        before, done = 0, 0
+        around = []
+        for owner, literal, following in zip(markup.owners, markup.literals, markup.literals[1:], strict=False):
             lead = self._live(literal[done:])
             # What a template says inside of `{% generation %}` is learned, before the content as well.
             said = self._live(literal.rpartition(ON)[2]) if literal.rfind(ON) > literal.rfind(OFF) else ""
             last = -1 if said else lead.rfind(_NAME)
-            text += lead
-            before += len(self._controls.findall(literal))
+            before += self._count(literal)
             done = self._learned(following)
-            begin = len(text) - len(said)
-            text += content + self._live(following[:done])
-            places.append(
-                _Place(
-                    turn=owner - added,
-                    begin=begin,
-                    end=len(text),
-                    learned=messages[owner]["weight"] > 0,
+            close = self._live(following[:done])
+            around.append(
+                _Around(
+                    owner=owner,
+                    lead=lead,
+                    close=close,
+                    begin=len(lead) - len(said),
                     before=before,
                     head=lead[last:] if last >= 0 else "",
-                    inside=len(self._controls.findall(following[:done])) if text.endswith(_CLOSE) else 0,
+                    inside=self._count(following[:done]) if close.endswith(_CLOSE) else 0,
                 )
             )
-        controls = sum(len(self._controls.findall(literal)) for literal in markup.literals)
-        return _Row(text + self._live(markup.literals[-1][done:]), places, controls)
+        tail = self._live(markup.literals[-1][done:])
+        self._frames[id(markup)] = markup, around, tail
+        return around, tail
+
+    def _count(self, literal: str) -> int:
+        """Its control tokens."""
+        return len(self._controls.findall(literal))
 
     def _framed(self, row: _Row, ids: Ids) -> Framed:
         """Ids by message; the opening is what stands before the first content."""
@@ -197,7 +279,7 @@ class Rendered:
                 segments[-1] = segments[-1]._replace(ids=segments[-1].ids + segment.ids)
             else:
                 opening = opening + segment.ids
-        return Framed(opening, segments)
+        return Framed(opening, segments, (row, ids))
 
     def _bounds(self, row: _Row, given: Iterable[int]) -> list[tuple[int, int]] | None:
         """Begin and end of each message in ids, from where its control tokens are; None where that does not tell.
@@ -205,7 +287,7 @@ class Rendered:
         Contents hold no control token, so the n-th in the text is the n-th in the ids.
         """
         ids = flat(given)
-        marks = np.flatnonzero(self._is_control.take(np.frombuffer(ids, np.int32), mode="clip")).tolist()
+        marks = self._marks(ids)
         if len(marks) != row.controls:
             return None
         found = []
@@ -223,6 +305,11 @@ class Rendered:
             if place.learned and not place.inside:
                 return None
             found.append((begin, marks[place.before + place.inside - 1] + 1 if place.learned else begin))
+        return found
+
+    def _marks(self, ids: Ids) -> list[int]:
+        """Where control tokens are."""
+        found: list[int] = np.flatnonzero(self._is_control.take(np.frombuffer(ids, np.int32), mode="clip")).tolist()
         return found
 
     def _slow_bounds(self, row: _Row) -> list[tuple[int, int]]:
@@ -248,6 +335,14 @@ class Rendered:
         return self._controls.sub(lambda found: self._names[found.group()], literal)
 
 
+def _short(row: _Row, enough: int) -> _Row:
+    """A row up to the end of the first message that lies far beyond `enough` ids."""
+    for number, place in enumerate(row.places[:-1], 1):
+        if place.inside and place.end > enough * CHARACTERS:
+            return _Row(row.text[: place.end], row.places[:number], place.before + place.inside)
+    return row
+
+
 def _token(encoding: Any, at: int, size: int, least: int) -> int:
     """The first token that begins at or covers a place in the text, as transformers has it."""
     for place in range(at, size):
@@ -255,19 +350,3 @@ def _token(encoding: Any, at: int, size: int, least: int) -> int:
         if token is not None:
             return max(token, least)
     return len(encoding.ids)
-
-
-def _renamed(description: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """A tokenizer in which control tokens go by other names and keep their ids."""
-    added = [
-        {**entry, "content": names.get(entry["content"], entry["content"])} for entry in description["added_tokens"]
-    ]
-    model = dict(description["model"])
-    vocabulary = model.get("vocab")
-    if isinstance(vocabulary, dict):
-        model["vocab"] = {names.get(token, token): number for token, number in vocabulary.items()}
-    elif isinstance(vocabulary, list):
-        model["vocab"] = [[names.get(token, token), score] for token, score in vocabulary]
-    if model.get("unk_token") in names:
-        model["unk_token"] = names[model["unk_token"]]
-    return {**description, "added_tokens": added, "model": model, "post_processor": None}

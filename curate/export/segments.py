@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Messages = Sequence[dict[str, Any]]
 
 # Characters tokenised for each id that there is room for, before it is asked whether that was enough; English has four.
-_CHARACTERS = 5
+CHARACTERS = 5
 
 
 class Segment(NamedTuple):
@@ -43,10 +43,12 @@ class Framed(NamedTuple):
     Attributes:
         opening: What stands before the first message, such as BOS.
         segments: Its messages.
+        source: What `Framing.parts` may use of how it was made.
     """
 
     opening: Ids
     segments: list[Segment]
+    source: Any = None
 
     def length(self) -> int:
         """All its ids."""
@@ -150,7 +152,7 @@ class Segments:
         """The messages to tokenise next end before this one; at least one of them."""
         if enough is None:
             return len(messages)
-        room = (enough - used) * _CHARACTERS
+        room = (enough - used) * CHARACTERS
         for turn in range(first, len(messages)):
             if room < 0:
                 return max(turn, first + 1)

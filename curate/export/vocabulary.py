@@ -128,6 +128,22 @@ def backend(description: str) -> Any:
     return found
 
 
+def renamed(description: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A tokenizer in which control tokens go by other names and keep their ids."""
+    added = [
+        {**entry, "content": names.get(entry["content"], entry["content"])} for entry in description["added_tokens"]
+    ]
+    model = dict(description["model"])
+    vocabulary = model.get("vocab")
+    if isinstance(vocabulary, dict):
+        model["vocab"] = {names.get(token, token): number for token, number in vocabulary.items()}
+    elif isinstance(vocabulary, list):
+        model["vocab"] = [[names.get(token, token), score] for token, score in vocabulary]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    return {**description, "added_tokens": added, "model": model, "post_processor": None}
+
+
 class SentencePiece:
     """`tokenizer.model`, by the package `sentencepiece`, with the tokens of `added_tokens.json` beside it."""
 
