@@ -2,13 +2,14 @@
 
     python benchmarks/tokenise.py DUMP [--rows 3000] [--tokenizer NAME=DIR --template NAME] [--no-memory] [--json]
 
-Of each tokenizer: `own` is `encode_batch_fast` of the package `tokenizers` over the contents of the messages, which
-ends with the package's own objects; `lists` is the same with `ids` of each as a list, the only form in which it gives
-them away. `ours` is what `curate export` does with the same rows between mixing and writing, no row too long: ids,
-weights and the frame of each message. `cut` is that at 8,192 ids with the default truncation, where messages that
-certainly fit no row are not tokenised; its rate counts the tokens of all texts. All of them go over parts of the rows
-in turn, in another order each time, so that a busy machine disturbs them alike: a ratio is that of the sums over the
-parts of the median time of each, `own` to the other's. `wall` is time, `cpu` the processor's.
+Of each tokenizer: `own` is `encode_batch_fast` of the package `tokenizers` over the contents of the messages, or over
+whole conversations as a chat template renders them; it ends with the package's own objects. `lists` is the same with
+the ids of each as a list, the only form in which it gives them away. `ours` is what `curate export` does with the same
+rows between mixing and writing, no row too long: ids, weights and the frame of each message. `cut` is that at 8,192 ids
+with the default truncation, where messages that certainly fit no row are not tokenised; its rate counts the tokens of
+all texts. All of them go over parts of the rows in turn, in another order each time, so that a busy machine disturbs
+them alike: a ratio is that of the sums over the parts of the median time of each, `own` to the other's. `wall` is time,
+`cpu` the processor's.
 
 `once` and `thrice` are the whole command with `--format crlft`, and its memory, in processes of their own.
 
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any, cast
 import curate
 from curate.console import Talk
 from curate.export import chat, vocabulary
+from curate.export.chat import ChatTemplate
 from curate.export.mix import mix
 from curate.export.plan import check
 from curate.export.policy import settle
@@ -133,10 +135,13 @@ def beside(parts: list[pl.DataFrame], tokenizer: Path, template: str, repeats: i
     from tokenizers import Tokenizer
 
     own = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
-    own.encode_special_tokens = True
     read, chosen = vocabulary.read(str(tokenizer)), chat.choose(template, str(tokenizer))
     whole, limited = (build(read, chosen, Limit(length)) for length in (2**31 - 1, 8192))
-    texts = [[m["content"] for messages in rows["messages"].to_list() for m in messages] for rows in parts]
+    if isinstance(chosen, ChatTemplate):
+        texts = [list(map(chosen.render, rows["messages"].to_list(), rows["condition"])) for rows in parts]
+    else:
+        own.encode_special_tokens = True
+        texts = [[m["content"] for messages in rows["messages"].to_list() for m in messages] for rows in parts]
     kept = dict.fromkeys(("ours", "cut"), 0)
 
     def encoded(part: int) -> list[Any]:

@@ -95,12 +95,12 @@ class Rendered:
         self._template = template
         controls = tokenizer.specials() | {
             entry["content"]
-            for entry in tokenizer.description.get("added_tokens") or []
+            for entry in tokenizer.added
             if entry["content"].strip() and entry["content"] in template.jinja
         }
         salt = secrets.token_hex(8)
         names = {token: f"{_NAME}{salt}{number}{_CLOSE}" for number, token in enumerate(sorted(controls))}
-        self._backend = backend(json.dumps(renamed(tokenizer.description, names), ensure_ascii=False))
+        self._backend = backend(json.dumps(renamed(tokenizer.description(), names), ensure_ascii=False))
         for token, name in names.items():
             if self._backend.token_to_id(name) != tokenizer.special(token):
                 what = f"the control token `{token}` of the tokenizer cannot be kept apart from text"
@@ -109,7 +109,7 @@ class Rendered:
         # Controls that are found before all else and take no blanks: what stands before one is tokenised for itself.
         self._apart = not any(
             entry.get("lstrip") or entry.get("rstrip") or entry.get("normalized")
-            for entry in tokenizer.description.get("added_tokens") or []
+            for entry in tokenizer.added
             if entry["content"] in controls
         )
         self._controls = re.compile("|".join(map(re.escape, sorted(controls, key=len, reverse=True))) or "(?!)")

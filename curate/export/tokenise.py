@@ -26,7 +26,7 @@ from curate.export.truncate import Window, windows
 from curate.export.vocabulary import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from curate.export.segments import Framed, Framing, Messages
     from curate.export.templates import Template
@@ -165,8 +165,10 @@ class Encoder:
             roles = [messages[turn]["role"] for turn in turns]
             lengths = [len(segment.ids) for segment in framed.segments]
             space = self.max_length - len(framed.opening)
-            for window in windows(turns, roles, lengths, space, truncate, self.limit.context):
-                parts.append((place, window, Part(framed, window.turns, messages, condition)))
+            parts += [
+                (place, window, Part(framed, window.turns, messages, condition))
+                for window in windows(turns, roles, lengths, space, truncate, self.limit.context)
+            ]
         for (place, window, _), found in zip(parts, self.framing.parts([part for *_, part in parts]), strict=True):
             own = rows[place]
             if found and found.length() <= self.max_length and isinstance(own, list):

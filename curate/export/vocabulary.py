@@ -72,14 +72,21 @@ class HuggingFace:
         # The package raises the bare Exception for any mistake, so the likely ones are looked for first.
         try:
             raw = file.read_bytes()
-            self.description: dict[str, Any] = json.loads(raw)
-            if "model" not in self.description:
+            description = json.loads(raw)
+            if "model" not in description:
                 raise InputError("the tokenizer has no `model`", where=file)
         except (OSError, ValueError) as error:
             raise InputError("the tokenizer cannot be read", where=file, hint=str(error)) from error
         self.fingerprint = sha256(raw).hexdigest()
         self._live, self._text = (backend(raw.decode("utf-8")) for _ in range(2))
         self._text.encode_special_tokens = True
+        # No more of it: a hundred thousand merges as lists are gone through by every collection of garbage.
+        self.added: list[dict[str, Any]] = description.get("added_tokens") or []
+
+    def description(self) -> dict[str, Any]:
+        """All of the file."""
+        found: dict[str, Any] = json.loads(self.file.read_bytes())
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process reads the file, since a copy of the package's object forgets which tokens are text."""
@@ -104,7 +111,7 @@ class HuggingFace:
 
     def specials(self) -> set[str]:
         """As `Tokenizer.specials`."""
-        return {entry["content"] for entry in self.description.get("added_tokens") or [] if entry.get("special")}
+        return {entry["content"] for entry in self.added if entry.get("special")}
 
 
 def flat(ids: Iterable[int]) -> Ids:
