@@ -19,7 +19,7 @@ from curate.export.ahead import ahead
 from curate.export.chat import ChatTemplate
 from curate.export.hashing import shuffle_hash
 from curate.export.mix import Mixed
-from curate.export.ragged import lists
+from curate.export.ragged import lists, stretches
 from curate.export.rendered import Rendered
 from curate.export.segments import Part, Segments
 from curate.export.truncate import Window, windows
@@ -128,7 +128,8 @@ class Encoder:
             said: list[Messages] = part["messages"].to_list()
             return said, self.framed(list(zip(said, part["condition"], strict=True)))
 
-        spans = _spans(rows["messages"])
+        contents = rows["messages"].list.eval(pl.element().struct.field("content").str.len_bytes())
+        spans = stretches(contents.list.sum().to_numpy(), _CHUNK)
         chunks = [_Chunk(self)]
         for (begin, end), (said, found) in zip(spans, ahead(framed, spans), strict=True):
             chunk = _Chunk(self)
@@ -243,19 +244,6 @@ class _Chunk:
             lists(weights, lengths, pa.float64()).alias("loss_weights"),
             pl.Series("cut", self._cut, pl.Boolean),
         )
-
-
-def _spans(messages: pl.Series) -> list[tuple[int, int]]:
-    """Stretches of rows with about `_CHUNK` bytes each."""
-    sizes = messages.list.eval(pl.element().struct.field("content").str.len_bytes()).list.sum().to_numpy()
-    ends = np.cumsum(sizes)
-    spans, begin = [], 0
-    while begin < len(sizes):
-        before = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
-        spans.append((begin, end))
-        begin = end
-    return spans
 
 
 def _numbered(rows: pl.DataFrame) -> pl.DataFrame:

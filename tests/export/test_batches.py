@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.export import chat, rendered, segments, templates
+from curate.export import chat, segments, templates, written
 from curate.export.tokenise import Encoder, Limit, build
 from curate.export.vocabulary import HuggingFace, Tokenizer, read
 
@@ -61,7 +61,7 @@ def tokenised(encoder: Encoder, given: pl.DataFrame, chunk: int, characters: flo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules[Encoder.__module__], "_CHUNK", chunk)
         patch.setattr(segments, "CHARACTERS", characters)
-        patch.setattr(rendered, "CHARACTERS", characters)
+        patch.setattr(written, "CHARACTERS", characters)
         return [table.rows() for table in encoder.tokenise(given)]
 
 
