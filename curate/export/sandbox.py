@@ -11,6 +11,8 @@ from curate.errors import MissingExtraError
 
 # Stand around what is in `{% generation %}` when the variable `_marked` is true.
 ON, OFF = "\U000f1002", "\U000f1003"
+# Of Jinja's `loop`.
+_COUNTERS = {"first", "last", "index", "index0", "revindex", "revindex0", "length"}
 
 
 def template_error() -> type[Exception]:
@@ -32,6 +34,7 @@ def environment() -> Any:
     from jinja2 import nodes
     from jinja2.exceptions import SecurityError
     from jinja2.ext import Extension, loopcontrols
+    from jinja2.runtime import LoopContext
     from jinja2.sandbox import ImmutableSandboxedEnvironment
     from jinja2.utils import Namespace
 
@@ -79,8 +82,15 @@ def environment() -> Any:
         if isinstance(name, str) and name.startswith("_"):
             raise SecurityError(f"a template cannot keep the name {name!r}")
 
+    class Sandbox(ImmutableSandboxedEnvironment):
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            # Where in a loop it is, which templates ask at each message: numbers, with nothing to keep safe.
+            if type(obj) is LoopContext and attribute in _COUNTERS:
+                return getattr(obj, attribute)
+            return super().getattr(obj, attribute)
+
     extensions = [Generation, loopcontrols]
-    found = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
+    found = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     found.globals["dict"] = Dictionary()
     found.globals["namespace"] = Names
     found.filters["tojson"] = tojson

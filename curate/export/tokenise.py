@@ -15,23 +15,25 @@ import pyarrow as pa
 
 from curate.errors import CurateError
 from curate.export import vocabulary
+from curate.export.ahead import ahead
 from curate.export.chat import ChatTemplate
 from curate.export.hashing import shuffle_hash
 from curate.export.mix import Mixed
-from curate.export.ragged import lists
+from curate.export.ragged import lists, stretches
 from curate.export.rendered import Rendered
-from curate.export.segments import Segments
+from curate.export.segments import Part, Segments
 from curate.export.truncate import Window, windows
+from curate.export.vocabulary import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from curate.export.segments import Framed, Framing, Messages
     from curate.export.templates import Template
-    from curate.export.vocabulary import Tokenizer
+    from curate.export.vocabulary import Ids, Tokenizer
 
-# Conversations tokenised at a time: bounds the memory that the tokenizer's own results take.
-_CHUNK = 256
+# Bytes of text tokenised at a time: bounds the memory that the tokenizer's own results take, some 30 times as much.
+_CHUNK = 1 << 20
 
 
 class Limit(NamedTuple):
@@ -121,15 +123,19 @@ class Encoder:
 
     def tokenise(self, rows: pl.DataFrame) -> Tokens:
         """Rows with `key`, `condition` and `messages` as ids."""
+
+        def framed(span: tuple[int, int]) -> tuple[Sequence[Messages], list[list[_Row] | str]]:
+            part = rows[slice(*span)]
+            said: list[Messages] = part["messages"].to_list()
+            return said, self.framed(list(zip(said, part["condition"], strict=True)))
+
+        contents = rows["messages"].list.eval(pl.element().struct.field("content").str.len_bytes())
+        spans = stretches(contents.list.sum().to_numpy(), _CHUNK)
         chunks = [_Chunk(self)]
-        for begin in range(0, rows.height, _CHUNK):
-            part = rows[begin : begin + _CHUNK]
-            spoken = list(zip(part["messages"].to_list(), part["condition"], strict=True))
+        for (begin, end), (said, found) in zip(spans, ahead(framed, spans), strict=True):
             chunk = _Chunk(self)
-            for place, (key, framed, said) in enumerate(
-                zip(part["key"], self.framing.frame(spoken), spoken, strict=True), begin
-            ):
-                chunk.conversation(key, place, framed, *said)
+            for place, key in enumerate(rows["key"][begin:end]):
+                chunk.conversation(key, begin + place, found[place], said[place])
             chunks.append(chunk)
         counts = list(chain.from_iterable(chunk.counts for chunk in chunks))
         refused = list(chain.from_iterable(chunk.refused for chunk in chunks))
@@ -139,23 +145,49 @@ class Encoder:
             pl.DataFrame(refused, {"key": pl.UInt64, "why": pl.String}, orient="row"),
         )
 
-    def windows(self, framed: Framed, messages: Messages, condition: str) -> Iterator[tuple[Framed, Window, bool]]:
-        """The rows of one conversation: ids, what they are of, and whether the end is cut off."""
-        everything = Window(tuple(segment.turn for segment in framed.segments), 0)
-        lengths = [len(segment.ids) for segment in framed.segments]
-        space = self.max_length - len(framed.opening)
-        if sum(lengths) <= space or self.limit.truncate == "openchat" or not lengths:
-            yield framed, everything, sum(lengths) > space
-            return
-        roles = [messages[turn]["role"] for turn in everything.turns]
-        for window in windows(everything.turns, roles, lengths, space, self.limit.truncate, self.limit.context):
-            part = self.framing.part(framed, window.turns, messages, condition)
-            if part and len(part.opening) + sum(len(segment.ids) for segment in part.segments) <= self.max_length:
-                yield part, window, self.limit.truncate == "turn"
+    def framed(self, spoken: Sequence[tuple[Messages, str]]) -> list[list[_Row] | str]:
+        """The rows of each conversation, given as messages and condition; where the template refuses it, why."""
+        truncate = self.limit.truncate
+        rows: list[list[_Row] | str] = []
+        # Parts of conversations that do not fit, and whose.
+        parts: list[tuple[int, Window, Part]] = []
+        # Later rows of a split conversation begin where no one knows who has not seen all of it.
+        enough = None if truncate == "split" else self.max_length
+        for place, framed in enumerate(self.framing.frame(spoken, enough)):
+            if isinstance(framed, str):
+                rows.append(framed)
+                continue
+            turns = tuple(segment.turn for segment in framed.segments)
+            over = framed.length() > self.max_length
+            if truncate == "openchat" or not turns or not over:
+                rows.append([_Row(framed, Window(turns, 0), over)])
+                continue
+            rows.append([])
+            messages, condition = spoken[place]
+            roles = [messages[turn]["role"] for turn in turns]
+            lengths = [len(segment.ids) for segment in framed.segments]
+            space = self.max_length - len(framed.opening)
+            parts += [
+                (place, window, Part(framed, window.turns, messages, condition))
+                for window in windows(turns, roles, lengths, space, truncate, self.limit.context)
+            ]
+        for (place, window, _), found in zip(parts, self.framing.parts([part for *_, part in parts]), strict=True):
+            own = rows[place]
+            if found and found.length() <= self.max_length and isinstance(own, list):
+                own.append(_Row(found, window, truncate == "turn"))
+        return rows
+
+
+class _Row(NamedTuple):
+    """One row of a conversation: ids, what they are of, and whether the end is cut off."""
+
+    framed: Framed
+    window: Window
+    cut: bool
 
 
 class _Chunk:
-    """Rows of some conversations, all their ids in one list."""
+    """Rows of some conversations."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -164,40 +196,42 @@ class _Chunk:
         self._places: list[tuple[int, int]] = []
         self._cut: list[bool] = []
         self._lengths: list[int] = []
-        self._ids: list[int] = []
+        self._ids = flat(())
         # Stretches of one weight.
         self._stretches: list[int] = []
         self._weights: list[float] = []
 
-    def conversation(self, key: int, row: int, framed: Framed | str, messages: Messages, condition: str) -> None:
+    def conversation(self, key: int, row: int, found: list[_Row] | str, messages: Messages) -> None:
         """Add the rows of one."""
-        if isinstance(framed, str):
-            self.refused.append((key, framed))
+        if isinstance(found, str):
+            self.refused.append((key, found))
             return
         trained = {turn for turn, message in enumerate(messages) if message["weight"]}
-        for number, (part, window, cut) in enumerate(self._encoder.windows(framed, messages, condition)):
+        for number, (framed, window, cut) in enumerate(found):
             own = trained.intersection(turn for turn in window.turns if turn >= window.learned)
             trained -= own
-            self._row(key, (row, number), part, {turn: decimal(messages[turn]["weight"]) for turn in own}, cut)
+            self._row(key, (row, number), framed, {turn: decimal(messages[turn]["weight"]) for turn in own}, cut)
         self.counts += [(key, turn, 0) for turn in sorted(trained)]
 
     def _row(self, key: int, place: tuple[int, int], framed: Framed, weights: dict[int, float], cut: bool) -> None:
-        start, most = len(self._ids), self._encoder.max_length
-        self._ids += framed.opening
+        most, first = self._encoder.max_length, len(framed.opening)
+        pieces = [framed.opening]
+        kept: tuple[Ids, ...] = ()
         over = 0
         for turn, ids, begin, end in framed.segments:
-            first = len(self._ids) - start
-            self._ids += ids
+            pieces.append(ids)
             if turn in weights:
                 begin, end = first + begin, min(first + end, most)
                 self.counts.append((key, turn, max(0, end - begin)))
                 if begin < end:
                     self._stretches += (begin - over, end - begin)
                     self._weights += (0.0, weights[turn])
-                    over = end
-        # What follows the last id that is learned goes.
-        del self._ids[start + over :]
+                    kept, over = (*pieces[:-1], ids[: end - first]), end
+            first += len(ids)
         if over:
+            # What follows the last id that is learned goes.
+            for piece in kept:
+                self._ids += piece
             self._places.append(place)
             self._lengths.append(over)
             self._cut.append(cut)
@@ -207,7 +241,7 @@ class _Chunk:
         lengths = np.array(self._lengths, np.int64)
         weights = np.repeat(np.array(self._weights), np.array(self._stretches, np.int64))
         return pl.DataFrame(self._places, {"row": pl.UInt32, "window": pl.UInt64}, orient="row").with_columns(
-            lists(np.array(self._ids, np.int32), lengths, pa.int32()).alias("input_ids"),
+            lists(np.frombuffer(self._ids, np.int32), lengths, pa.int32()).alias("input_ids"),
             lists(weights, lengths, pa.float64()).alias("loss_weights"),
             pl.Series("cut", self._cut, pl.Boolean),
         )

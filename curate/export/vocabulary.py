@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from curate.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    # Four bytes an id, and numpy reads it where it lies.
+    Ids = array[int]
 
 
 class Tokenizer(Protocol):
@@ -31,7 +35,7 @@ class Tokenizer(Protocol):
     def markup(self, text: str) -> list[int]:
         """Ids of our own text: special tokens in it are live."""
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """Ids of texts from data: special tokens in them are text."""
 
     def special(self, token: str) -> int | None:
@@ -71,14 +75,21 @@ class HuggingFace:
         # The package raises the bare Exception for any mistake, so the likely ones are looked for first.
         try:
             raw = file.read_bytes()
-            self.description: dict[str, Any] = json.loads(raw)
-            if "model" not in self.description:
+            description = json.loads(raw)
+            if "model" not in description:
                 raise InputError("the tokenizer has no `model`", where=file)
         except (OSError, ValueError) as error:
             raise InputError("the tokenizer cannot be read", where=file, hint=str(error)) from error
         self.fingerprint = sha256(raw).hexdigest()
         self._live, self._text = (backend(raw.decode("utf-8")) for _ in range(2))
         self._text.encode_special_tokens = True
+        # No more of it: a hundred thousand merges as lists are gone through by every collection of garbage.
+        self.added: list[dict[str, Any]] = description.get("added_tokens") or []
+
+    def description(self) -> dict[str, Any]:
+        """All of the file."""
+        found: dict[str, Any] = json.loads(self.file.read_bytes())
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process reads the file, since a copy of the package's object forgets which tokens are text."""
@@ -92,9 +103,9 @@ class HuggingFace:
         """As `Tokenizer.markup`."""
         return list(self._live.encode(text, add_special_tokens=False).ids)
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """As `Tokenizer.texts`."""
-        return [encoding.ids for encoding in self._text.encode_batch_fast(texts, add_special_tokens=False)]
+        return [flat(encoding.ids) for encoding in self._text.encode_batch_fast(texts, add_special_tokens=False)]
 
     def special(self, token: str) -> int | None:
         """As `Tokenizer.special`."""
@@ -103,7 +114,12 @@ class HuggingFace:
 
     def specials(self) -> set[str]:
         """As `Tokenizer.specials`."""
-        return {entry["content"] for entry in self.description.get("added_tokens") or [] if entry.get("special")}
+        return {entry["content"] for entry in self.added if entry.get("special")}
+
+
+def flat(ids: Iterable[int]) -> Ids:
+    """Ids as an array of the standard library, which reads a list in half of numpy's time."""
+    return array("i", ids)
 
     def size(self) -> int:
         """As `Tokenizer.size`."""
@@ -124,6 +140,22 @@ def backend(description: str) -> Any:
     found.no_truncation()
     found.no_padding()
     return found
+
+
+def renamed(description: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A tokenizer in which control tokens go by other names and keep their ids."""
+    added = [
+        {**entry, "content": names.get(entry["content"], entry["content"])} for entry in description["added_tokens"]
+    ]
+    model = dict(description["model"])
+    vocabulary = model.get("vocab")
+    if isinstance(vocabulary, dict):
+        model["vocab"] = {names.get(token, token): number for token, number in vocabulary.items()}
+    elif isinstance(vocabulary, list):
+        model["vocab"] = [[names.get(token, token), score] for token, score in vocabulary]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    return {**description, "added_tokens": added, "model": model, "post_processor": None}
 
 
 class SentencePiece:
@@ -160,12 +192,12 @@ class SentencePiece:
     def markup(self, text: str) -> list[int]:
         """As `Tokenizer.markup`."""
         pieces = [piece for piece in self._split.split(text) if piece]
-        ids = [[self._special[piece]] if piece in self._special else self.texts([piece])[0] for piece in pieces]
+        ids = [[self._special[piece]] if piece in self._special else self._model.encode(piece) for piece in pieces]
         return [id_ for piece in ids for id_ in piece]
 
-    def texts(self, texts: list[str]) -> Sequence[list[int]]:
+    def texts(self, texts: list[str]) -> Sequence[Ids]:
         """As `Tokenizer.texts`."""
-        return [list(ids) for ids in self._model.encode(texts)]
+        return [flat(ids) for ids in self._model.encode(texts)]
 
     def special(self, token: str) -> int | None:
         """As `Tokenizer.special`."""
