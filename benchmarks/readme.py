@@ -131,16 +131,17 @@ def main() -> None:
     parser.add_argument("--folder", default="bench", help="where environments of peers and corpora are kept")
     parser.add_argument("--write", action="store_true", help="write README and page from what is kept")
     told = parser.parse_args()
-    results = json.loads(RESULTS.read_text("utf-8"))
     for line in LINES:
         if told.write or line.name not in told.only.split(","):
             continue
         words = [re.sub(r"^bench\b(?!marks)", told.folder, word) for word in shlex.split(line.command)]
         print(f"{line.name}: {line.command}", file=sys.stderr, flush=True)
-        results[line.name] = measure(line, words)
-        print(f"  {results[line.name]['seen']}", file=sys.stderr, flush=True)
+        measured = measure(line, words)
+        print(f"  {measured['seen']}", file=sys.stderr, flush=True)
+        # Another one may have measured other lines meanwhile.
+        results = {**json.loads(RESULTS.read_text("utf-8")), line.name: measured}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
-    write(results)
+    write(json.loads(RESULTS.read_text("utf-8")))
 
 
 if __name__ == "__main__":
