@@ -25,15 +25,15 @@ SHARD = 100_000
 HIST = r"""
 import json, re, sys, time
 import curate
-began = time.perf_counter()
+began, cpu = time.perf_counter(), time.process_time()
 found = curate.hist(sys.argv[1], column=sys.argv[2], by=sys.argv[3])
-taken = time.perf_counter() - began
+taken, cpu = time.perf_counter() - began, time.process_time() - cpu
 # Not ru_maxrss, which begins at the parent's.
 rss = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
 counted = sum(group.scored for group in found.groups)
 auc = f", AUC {found.compared.auc:.4f}" if found.compared else ""
 if sys.argv[4] == "json":
-    print(json.dumps({"values": counted, "wall": taken, "peak": rss}))
+    print(json.dumps({"values": counted, "wall": taken, "cpu": cpu, "peak": rss}))
     sys.exit()
 print(f"{sys.argv[2]} by {sys.argv[3]}: {counted:,} values, {taken:.1f} s, {rss:,.0f} MB{auc}")
 """

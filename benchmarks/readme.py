@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lines import LINES, Line
+from lines import LINES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -41,7 +41,7 @@ def machine() -> dict[str, object]:
     return {"cores": len(os.sched_getaffinity(0)), "cpu": cpu, "load": round(os.getloadavg()[0], 1)}
 
 
-def measure(line: Line, arguments: list[str]) -> dict[str, Any]:
+def measure(arguments: list[str]) -> dict[str, Any]:
     """Run a line's command, which prints one JSON object as the last thing it says."""
     before = machine()
     command = [sys.executable, *arguments[1:], "--json"]
@@ -50,7 +50,6 @@ def measure(line: Line, arguments: list[str]) -> dict[str, Any]:
     found = json.loads(done.stdout.strip().splitlines()[-1])
     return {
         "found": found,
-        "seen": line.seen(found),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "machine": before,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
@@ -61,7 +60,7 @@ def block(results: dict[str, Any]) -> str:
     """What stands in the README."""
     rows = ["| what | seen | command |", "|---|---|---|"]
     known = [line for line in LINES if line.name in results]
-    rows += [f"| {line.what} | {results[line.name]['seen']} | `{line.command}` |" for line in known]
+    rows += [f"| {line.what} | {line.seen(results[line.name]['found'])} | `{line.command}` |" for line in known]
     return "\n".join([BEGIN, f"{context(results)}\n", *rows, "", END])
 
 
@@ -131,16 +130,17 @@ def main() -> None:
     parser.add_argument("--folder", default="bench", help="where environments of peers and corpora are kept")
     parser.add_argument("--write", action="store_true", help="write README and page from what is kept")
     told = parser.parse_args()
-    results = json.loads(RESULTS.read_text("utf-8"))
     for line in LINES:
         if told.write or line.name not in told.only.split(","):
             continue
         words = [re.sub(r"^bench\b(?!marks)", told.folder, word) for word in shlex.split(line.command)]
         print(f"{line.name}: {line.command}", file=sys.stderr, flush=True)
-        results[line.name] = measure(line, words)
-        print(f"  {results[line.name]['seen']}", file=sys.stderr, flush=True)
+        measured = measure(words)
+        print(f"  {line.seen(measured['found'])}", file=sys.stderr, flush=True)
+        # Another one may have measured other lines meanwhile.
+        results = {**json.loads(RESULTS.read_text("utf-8")), line.name: measured}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
-    write(results)
+    write(json.loads(RESULTS.read_text("utf-8")))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "dedup"
-sys.path.insert(0, str(FOLDER))
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+FOLDERS = (BENCHMARKS / "dedup", BENCHMARKS)
+sys.path[:0] = map(str, FOLDERS)
 # A source distribution has the tests and not the benchmarks.
-collect_ignore_glob = [] if FOLDER.is_dir() else ["test_*.py"]
+collect_ignore_glob = [] if BENCHMARKS.is_dir() else ["test_*.py"]
