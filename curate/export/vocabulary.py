@@ -116,14 +116,14 @@ class HuggingFace:
         """As `Tokenizer.specials`."""
         return {entry["content"] for entry in self.added if entry.get("special")}
 
+    def size(self) -> int:
+        """As `Tokenizer.size`."""
+        return max(self._live.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
 
 def flat(ids: Iterable[int]) -> Ids:
     """Ids as an array of the standard library, which reads a list in half of numpy's time."""
     return array("i", ids)
-
-    def size(self) -> int:
-        """As `Tokenizer.size`."""
-        return max(self._live.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
 
 def backend(description: str) -> Any:

@@ -102,7 +102,8 @@ class Writer:
             messages = whole
         markup, contents = self._template.markup(messages, condition, self._known)
         around, tail = self._around(markup)
-        pieces, places, at = [], [], 0
+        pieces: list[str] = []
+        places, at = [], 0
         for frame, content in zip(around, contents, strict=True):
             begin = at + frame.begin
             at += len(frame.lead) + len(content) + len(frame.close)

@@ -251,9 +251,8 @@ def _lines(shards: Shards, findings: Findings, target: str | None) -> list[Set]:
         name = shards.name(path)
         seen = jsonl.examine(path, name, findings, targets.named(target) if target else None)
         if seen and seen.target:
-            counts = {"rows": seen.rows, "trained_rows": seen.trained_rows, "conditioned": seen.conditioned}
-            none = {"tokens": None, "supervised_tokens": None}
-            sets.append(Set(name, seen.target.name, 1, weight_sum=seen.weight_sum, **counts, **none))
+            counts = seen.rows, seen.trained_rows, None, None, seen.weight_sum, seen.conditioned
+            sets.append(Set(name, seen.target.name, 1, *counts))
     return sets
 
 
