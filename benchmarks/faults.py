@@ -1,6 +1,6 @@
 """Kill, cut and starve every stage, and compare what a rerun leaves with an undisturbed run, byte for byte.
 
-    python benchmarks/faults.py [STAGE…] [--kills 100] [--only KIND] [--every N]
+    python benchmarks/faults.py [STAGE…] [--kills 100] [--only KIND…] [--every N]
 
 For each stage of a flow on the sample data in small shards:
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stages", nargs="*", help="default: all")
     parser.add_argument("--kills", type=int, default=100, help="random moments per stage")
-    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--only", choices=KINDS, nargs="+", default=KINDS)
     parser.add_argument("--every", type=int, default=1, help="take every Nth fault of a kind")
     given = parser.parse_args()
     zygote, sound = Zygote(), True
@@ -103,7 +103,7 @@ def main() -> None:
         for scene in chosen:
             changes = f"{scene.changes} changes of the file system"
             print(f"{scene.stage:<8} {scene.seconds:.2f} s undisturbed, {changes}", flush=True)
-        for kind in [given.only] if given.only else KINDS:
+        for kind in given.only:
             for scene in chosen:
                 sound &= disturb(zygote, scene, kind, given.kills, given.every, folder)
     zygote.close()

@@ -63,6 +63,8 @@ class Values(Window):
         self.broken: _Broken | None = None
         # Up to this offset, value by value.
         self.careful = 0
+        # From where to where no other record begins inside a long one.
+        self.alone = (-1, -1)
         self.separator = b""
         self.meeting = re.compile(b"")
         self.first_key = ""
@@ -247,9 +249,13 @@ class Values(Window):
         stop = len(self.buffer) if self.final and not end else begin + window.LOOK_INSIDE
         if len(self.buffer) < stop:
             return None
-        if self.search(begin + 1, stop, within=True)[0] is not None:
+        # Once for each record, and not again whenever more bytes of it have come.
+        alone = self.base + begin, self.base + stop
+        if self.alone != alone and self.search(begin + 1, stop, within=True)[0] is not None:
             self.lose("invalid_json", "not closed before the next record begins")
-        elif size > window.MAX_RECORD:
+            return None
+        self.alone = alone
+        if size > window.MAX_RECORD:
             self.lose("too_large", f"a record of more than {window.MAX_RECORD:,} bytes")
         elif end:
             return self.whole(begin, end)

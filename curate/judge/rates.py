@@ -12,6 +12,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,14 @@ def duration(text: str, now: float | None = None) -> float | None:
         return None
     known = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, known.timestamp() - (time() if now is None else now))
+
+
+def time_at(headers: Mapping[str, str]) -> float:
+    """Seconds since 1970 by the clock of the server that answered, or ours: dates in its headers are by its own."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return time()
 
 
 @dataclass
@@ -131,7 +140,7 @@ class Rates:
                     continue
                 limit = _number(headers.get(name.format("limit")))
                 until = headers.get(name.format("reset"))
-                seconds = None if until is None else duration(until)
+                seconds = None if until is None else duration(until, time_at(headers))
                 reset = None if seconds is None else now + seconds
                 before = self._known.get(kind)
                 found = _Allowance(said, now, limit, reset, before.steady if before else True)

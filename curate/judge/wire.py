@@ -12,7 +12,7 @@ import re
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
-from time import monotonic, time
+from time import monotonic
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ import orjson
 
 from curate.errors import JudgeError
 from curate.judge.address import OPENAI, api_key, public, redact, secrets
-from curate.judge.rates import Rates
+from curate.judge.rates import Rates, time_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -216,6 +216,6 @@ def _wait(headers: dict[str, str]) -> float | None:
         try:
             return max(0.0, float(value))
         except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time_at(headers))
     except (ValueError, TypeError, OverflowError):
         return None

@@ -36,7 +36,14 @@ def install(fault: dict[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (fault["handles"], fault["handles"]))
     if "clock" in fault:
         real = time.time
-        time.time = lambda: real() + fault["clock"]
+
+        def shifted() -> float:
+            return real() + fault["clock"]
+
+        time.time = shifted
+        for module in [*sys.modules.values()]:  # those that have taken it by name, too
+            if getattr(module, "time", None) is real:
+                module.time = shifted  # type: ignore[attr-defined]
     if fault.get("unprivileged"):
         drop_privileges()
     if not fault.keys() & {"kill", "stop", "count", "cut", "full"}:

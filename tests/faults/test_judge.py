@@ -10,6 +10,8 @@ import time
 import zlib
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,31 @@ def test_killed_at_any_moment_it_pays_twice_only_for_what_was_in_flight(
     with closing(sqlite3.connect(folder / "ws" / FILE)) as connection:
         lost = connection.execute("SELECT call FROM attempts WHERE what = 'lost'").fetchall()
     assert Counter(call for (call,) in lost) == cut, "each that was cut off is written down"
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_a_clock_that_is_wrong_by_years_keeps_nobody_waiting_for_years(
+    zygote: Zygote, tmp_path: Path, years: int
+) -> None:
+    """A server that names the date from which on it takes calls again means its own clock, which it tells."""
+
+    def answer(body: Body, count: int) -> Answer:
+        if count <= 2:
+            later = {"Retry-After": formatdate(time.time() + 2, usegmt=True)}
+            return 429, JSON | later, b"{}"
+        reset = datetime.fromtimestamp(time.time() + 1, UTC).isoformat()
+        limits = {"limit": "60", "remaining": "59", "reset": reset}
+        headers = {f"anthropic-ratelimit-requests-{name}": value for name, value in limits.items()}
+        return 200, JSON | headers, completion(named(body))
+
+    folder = make(tmp_path / "scene")
+    with serve(answer) as server:
+        end = zygote.run(argv(server.base_url), folder, fault={"clock": years * 365 * 86_400})
+        assert end.code == 0, end.stderr
+        assert len(bought(folder)) == RESPONSES
+        again = zygote.run(argv(server.base_url), folder)
+        assert again.code == 0, again.stderr
+        assert len(server.bodies) == RESPONSES + 2, "and nothing is bought again when the clock is right"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -29,9 +29,8 @@ def changed(text: bytes) -> list[bytes]:
     """The text with each of its bytes changed, in a few ways."""
     chance = random.Random(0)
     masks = [OTHER if len(text) < 3_000 else chance.sample(OTHER, 1) for _ in text]
-    return [
-        text[:place] + bytes([text[place] ^ mask]) + text[place + 1 :] for place in range(len(text)) for mask in masks[place]
-    ]
+    places = [(place, mask) for place, some in enumerate(masks) for mask in some]
+    return [text[:place] + bytes([text[place] ^ mask]) + text[place + 1 :] for place, mask in places]
 
 
 def says_the_same(text: bytes, other: bytes) -> bool:
@@ -98,7 +97,8 @@ def test_verify_names_the_damaged_manifest_of_an_export_and_no_export_is_taken_f
     whole = files(folder)
     manifest = folder / "shards" / "manifest.json"
     text = whole["shards/manifest.json"]
-    for damaged in (b"x" + text[1:], text.replace(b'"curate_export"', b'"curate_exporu"'), text.replace(b'"d', b'"e', 1)):
+    other_key = text.replace(b'"curate_export"', b'"curate_exporu"')
+    for damaged in (b"x" + text[1:], other_key, text.replace(b'"d', b'"e', 1)):
         manifest.write_bytes(damaged)
         (found,) = [one for one in curate.verify(folder / "shards").findings if one.code == "manifest"]
         assert (found.severity, found.file) == ("error", "manifest.json")
