@@ -47,7 +47,7 @@ def pages(found: dict[str, Any]) -> str:
     ours, theirs = found["tools"]["curate"], found["tools"]["FastChat"]
     return (
         f"{ours['cpu']:.1f} CPU s for {found['megabytes']:.0f} MB, {times(found['ratio'])} FastChat's "
-        f"`clean_sharegpt`; {ours['code']:.1%} of code blocks and {ours['sentences']:.1%} of sentences as they were written "
+        f"`clean_sharegpt`; {ours['code']:.1%} of code blocks and {ours['sentences']:.1%} of sentences as written "
         f"(FastChat: {theirs['code']:.1%} and {theirs['sentences']:.1%})"
     )
 
