@@ -46,8 +46,8 @@ def ingest(found: dict[str, Any]) -> str:
 def pages(found: dict[str, Any]) -> str:
     ours, theirs = found["tools"]["curate"], found["tools"]["FastChat"]
     return (
-        f"{found['megabytes'] / ours['cpu']:.1f} MB/s a core, {times(found['ratio'])} FastChat's `clean_sharegpt`; "
-        f"{ours['code']:.1%} of code blocks and {ours['sentences']:.1%} of sentences as they were written "
+        f"{ours['cpu']:.1f} CPU s for {found['megabytes']:.0f} MB, {times(found['ratio'])} FastChat's "
+        f"`clean_sharegpt`; {ours['code']:.1%} of code blocks and {ours['sentences']:.1%} of sentences as written "
         f"(FastChat: {theirs['code']:.1%} and {theirs['sentences']:.1%})"
     )
 

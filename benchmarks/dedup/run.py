@@ -72,7 +72,7 @@ def main() -> None:
     for corpus in corpora:
         if options.json:
             tools = [OURS, *(peer.script for peer in peers if corpus.real or not peer.by_meaning)]
-            measured = measure_all(folder, corpus, warm_up, tools, cores, options.runs)
+            measured = measure_all(folder, corpus, warm_up, tools, cores, options.runs, THRESHOLDS[:1])
             found[corpus.name] = tables.told(corpus, measured, THRESHOLDS[0], cores)
             continue
         say(f"## {corpus.name}: {corpus.rows:,} conversations, {corpus.megabytes:.1f} MB of text", "")
@@ -89,12 +89,18 @@ def main() -> None:
 
 
 def measure_all(
-    folder: Path, corpus: Corpus, warm_up: Corpus, tools: list[str], cores: list[int], runs: int
+    folder: Path,
+    corpus: Corpus,
+    warm_up: Corpus,
+    tools: list[str],
+    cores: list[int],
+    runs: int,
+    thresholds: tuple[float, ...] = THRESHOLDS,
 ) -> Measured:
     """Every tool, in turn: the first threshold `runs` times on each number of processors, the others once."""
     found: Measured = defaultdict(list)
     for turn in range(runs):
-        for threshold in THRESHOLDS if turn == 0 else THRESHOLDS[:1]:
+        for threshold in thresholds if turn == 0 else thresholds[:1]:
             for number in cores if threshold == THRESHOLDS[0] else cores[-1:]:
                 for name in tools:
                     before = found[name, threshold, number]
