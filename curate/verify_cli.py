@@ -18,7 +18,9 @@ def verify(
     world_size: Annotated[int, typer.Option(help="Ranks that will train.")] = 1,
     max_length: Annotated[int | None, typer.Option(help="Tokens a row may have; else what the shards say.")] = None,
     max_lost: Annotated[float, typer.Option(help="Share of the tokens that the sampler may leave unused.")] = 0.05,
-    tokenizer: Annotated[str | None, typer.Option(help="Tokenizer folder to compare BOS, end of turn and ids with.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Tokenizer folder to compare BOS, end of turn and ids with.")
+    ] = None,
     template: Annotated[str, typer.Option(help="OpenChat model type, for its end of turn.")] = "openchat_v3.2_mistral",
     target: Annotated[
         str | None, typer.Option(help="Export format that JSON lines are for; else what their manifest says.")
