@@ -135,7 +135,7 @@ class Stream:
 
     def __init__(self, raw: BufferedReader) -> None:
         self._raw = raw
-        self._ahead = b""
+        self._ahead, self._used = b"", 0  # what was unpacked before it was asked for, and how much of it is out
         self._cut: EOFError | None = None
         self._unpacker = unpacker_for(raw.peek(4)[:4])
         self._packed = self._unpacker is not None
@@ -147,7 +147,10 @@ class Stream:
             EOFError: The container is cut off or damaged here; all bytes before that place were returned.
         """
         if self._ahead:
-            block, self._ahead = self._ahead[:size], self._ahead[size:]
+            # The rest stays where it is: small reads would else copy a megabyte each.
+            block, self._used = self._ahead[self._used : self._used + size], self._used + size
+            if self._used >= len(self._ahead):
+                self._ahead, self._used = b"", 0
             return block
         if not self._packed:
             try:
@@ -155,7 +158,8 @@ class Stream:
             except (zipfile.BadZipFile, zlib.error) as error:  # a damaged member of an archive
                 raise EOFError(f"the archive is damaged ({error})") from error
         block = self._unpack(size)
-        self._ahead = block[size:]
+        if len(block) > size:
+            self._ahead, self._used = block, size
         return block[:size]
 
     def _unpack(self, size: int) -> bytes:
@@ -200,13 +204,14 @@ class Stream:
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, or all there are, without using them up."""
-        ahead, self._ahead = self._ahead, b""
+        ahead = self._ahead[self._used :]
+        self._ahead, self._used = b"", 0
         try:
             while len(ahead) < size and (block := self.read(size - len(ahead))):
                 ahead += block
         except EOFError:
             pass  # comes again when it is read
-        self._ahead = ahead + self._ahead
+        self._ahead, self._used = ahead + self._ahead[self._used :], 0
         return ahead[:size]
 
     @property

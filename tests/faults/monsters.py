@@ -68,6 +68,22 @@ def many_messages(megabytes: int) -> Iterator[bytes]:
     yield b"]}\n" + GOOD + b"\n"
 
 
+def same_rows(megabytes: int) -> Iterator[bytes]:
+    """Nothing but one record, 10,000 times a megabyte."""
+    yield from ((GOOD + b"\n") * 10_000 for _ in range(megabytes))
+
+
+def long_prose(megabytes: int) -> Iterator[bytes]:
+    """One conversation of texts of half a megabyte each, of words that seldom repeat; one of more is set aside."""
+    yield b'{"id": "x", "conversations": ['
+    for number in range(megabytes):
+        for side, role in enumerate(("human", "gpt")):
+            numbers = ((number * 131 + place * place * 7 + side) % 9_973 for place in range(37_000))
+            text = b" ".join(b"word%d said" % one for one in numbers)
+            yield (b", " if number or side else b"") + b'{"from": "%s", "value": "%s"}' % (role.encode(), text)
+    yield b"]}\n" + GOOD + b"\n"
+
+
 def wide_table(megabytes: int) -> Iterator[bytes]:
     """A table whose one field is that long."""
     yield b'prompt,response\nHi,Hello!\nHi,"'
@@ -98,17 +114,38 @@ MONSTERS: dict[str, tuple[Callable[[int], Iterator[bytes]], str, str, int, set[s
     "zstd bomb, empty objects": (empty_objects, ".jsonl", ".zst", 1, {"unknown_shape"}),
     "a conversation of many messages": (many_messages, ".jsonl", "", 2, set()),
 }
+# Where what counts is how often; not among those that break a reader.
+MANY = {
+    "rows that are the same": (same_rows, ".jsonl", "", 10_000, set()),
+    "a conversation of long texts": (long_prose, ".jsonl", "", 2, set()),
+}
+PER_MEGABYTE = {"a conversation of many messages": 20_000, "rows that are the same": 10_000}
 
 
 def make(name: str, folder: Path, megabytes: int) -> Path:
     """Write a monster of about so many megabytes, unpacked."""
-    pieces, ending, packed, *_ = MONSTERS[name]
+    pieces, ending, packed, *_ = (MONSTERS | MANY)[name]
     path = folder / ("x.zip" if packed == ".zip" else f"x{ending}{packed}")
     with ExitStack() as stack:
         file = PACKERS[packed](path, stack)
         for piece in pieces(megabytes):
             file.write(piece)
     return path
+
+
+def words(folder: Path) -> Path:
+    """A tokenizer that knows words of the made-up texts; what is none of them is one id, too."""
+    import tokenizers  # type: ignore[import-not-found, unused-ignore]
+
+    special = ["<s>", "<unk>", "<|end_of_turn|>"]
+    known = {word: number for number, word in enumerate([*special, "And", "Yes", "?", ".", ","])}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.add_special_tokens(special)
+    folder.mkdir()
+    made.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"bos_token": "<s>"}')
+    return folder
 
 
 # Text that breaks terminals, tables, pages and parsers; every one is kept as it is, or the record is set aside.

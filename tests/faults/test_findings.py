@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from targets import TARGETS
+
+from curate.ingest.sources import Stream, zstd
 
 FINDINGS: list[tuple[str, bytes]] = [
     # A bare number beyond 64 bits ended the ingest with a TypeError.
@@ -39,6 +42,18 @@ def test_a_parquet_file_with_any_one_byte_changed_is_rows_rejects_or_an_error() 
     for place in range(4, len(whole)):
         for change in (0x01, 0x80):
             TARGETS["parquets"](whole[:place] + bytes([whole[place] ^ change]) + whole[place + 1 :])
+
+
+def test_a_few_bytes_that_unpack_to_megabytes_are_read_in_small_pieces_at_once() -> None:
+    """Each small read copied all that was unpacked and not read yet: 123 bytes took 5 s."""
+    stream = Stream(io.BufferedReader(io.BytesIO(zstd.compress(b"\n" * (4 << 20)))))  # type: ignore[type-var]
+    assert stream.peek(5) == b"\n" * 5
+    began, count = time.process_time(), 0
+    while block := stream.read(64):
+        assert len(block) <= 64
+        count += len(block)
+    assert count == 4 << 20
+    assert time.process_time() - began < 1.5
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -6,26 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from monsters import GOOD, make
+from monsters import GOOD, make, words
 
 import curate
 from curate.ingest import window
 
 MESSAGES = 20_000
-
-
-def words(folder: Path) -> Path:
-    """A tokenizer that knows words of the made-up texts."""
-    tokenizers = pytest.importorskip("tokenizers")
-    special = ["<s>", "<unk>", "<|end_of_turn|>"]
-    known = {word: number for number, word in enumerate([*special, "And", "Yes", "?", ".", ","])}
-    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="<unk>"))
-    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    made.add_special_tokens(special)
-    folder.mkdir()
-    made.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text('{"bos_token": "<s>"}')
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +41,7 @@ def test_a_conversation_of_many_messages_goes_through_every_stage_whole(long: Pa
 
 @pytest.mark.parametrize("truncate", ["turn", "split", "openchat"])
 def test_a_conversation_of_many_messages_is_cut_to_rows_of_tokens(long: Path, tmp_path: Path, truncate: str) -> None:
+    pytest.importorskip("tokenizers")
     result = curate.export(
         long / "ws", tmp_path / "out", tokenizer=str(words(tmp_path / "words")), truncate=truncate, quiet=True
     )

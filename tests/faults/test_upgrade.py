@@ -15,6 +15,7 @@ import curate
 from curate.cli import app
 from curate.errors import WorkspaceError
 from curate.schema import SCHEMA_VERSION
+from curate.seal import sealed
 from curate.workspace import Workspace
 
 
@@ -24,6 +25,11 @@ def ws(tmp_path: Path, dump: Callable[..., Path], chat: Callable[..., Any]) -> W
     curate.ingest([path], tmp_path / "ws", quiet=True)
     curate.label(tmp_path / "ws", quiet=True)
     return Workspace(tmp_path / "ws")
+
+
+def of_version(ws: Workspace, version: object) -> None:
+    """Rewrite the manifest as a curate of that version would have left it."""
+    (ws.path / "manifest.json").write_text(json.dumps(sealed({**ws.manifest, "schema": version})))
 
 
 def older(ws: Workspace, table: str, *without: str) -> None:
@@ -48,8 +54,7 @@ def refused(ws: Workspace) -> WorkspaceError:
 
 @pytest.mark.parametrize("version", [*range(SCHEMA_VERSION), SCHEMA_VERSION + 1, None, "3", 3.5])
 def test_another_schema_version_is_refused_by_every_command(ws: Workspace, version: object) -> None:
-    manifest = json.loads((ws.path / "manifest.json").read_text())
-    (ws.path / "manifest.json").write_text(json.dumps({**manifest, "schema": version}))
+    of_version(ws, version)
     before = {path: path.read_bytes() for path in ws.path.rglob("part-*")}
     error = refused(ws)
     assert f"schema version {version}" in error.what
@@ -89,8 +94,7 @@ def test_a_table_of_the_same_columns_but_without_a_stamp_is_made_again(ws: Works
 
 
 def test_the_doctor_says_what_is_wrong_with_an_old_workspace(ws: Workspace) -> None:
-    manifest = json.loads((ws.path / "manifest.json").read_text())
-    (ws.path / "manifest.json").write_text(json.dumps({**manifest, "schema": SCHEMA_VERSION - 1}))
+    of_version(ws, SCHEMA_VERSION - 1)
     done = CliRunner().invoke(app, ["doctor", "-w", str(ws.path)])
     assert f"schema version {SCHEMA_VERSION - 1}" in done.output
     assert "ingest the dumps into a new workspace" in done.output

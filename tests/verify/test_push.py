@@ -138,7 +138,7 @@ def many(folder: Path) -> Path:
         file.write_bytes(b"%d" % number)
         entry = {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         manifest["files"][f"more/{file.name}"] = entry
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(sealed(unsealed(manifest) or {})))
     return folder
 
 
