@@ -34,7 +34,7 @@ FEWEST_SHINGLES = 16
 BUCKET_LIMIT = 256
 CANDIDATE_LIMIT = 128
 # Texts after which the pages of their sets leave memory.
-STRETCH = 4096
+STRETCH = 512
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def search(
     longer = np.searchsorted(short, rows), np.searchsorted(short, rows, side="right")
     standing = rank[buckets.rows]
     # Kept rows by bucket, as linked lists; a place that was seen for a row is stamped with it.
-    heads = np.full(buckets.count, -1, np.int64)
+    heads = np.full(buckets.count, -1, buckets.numbers.dtype)
     fill = np.zeros(buckets.count, np.int32)
-    following, members = np.empty(len(buckets.numbers), np.int64), np.empty(len(buckets.numbers), np.int64)
+    following, members = np.empty_like(buckets.numbers), np.empty_like(buckets.numbers)
     stamps, shares = np.full(len(buckets.rows), -1, np.int64), np.zeros(len(buckets.rows), np.int64)
     links, counts, limited = [np.empty((0, 2), np.int64)], np.zeros(2, np.int64), np.zeros(len(rank), np.bool_)
     limited[pairs.limited] = True
