@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from curate import language_model
 from curate.texts import prose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 SURE = 0.8  # probability
 LETTERS = 40  # fewer letters than this say too little
@@ -70,10 +74,9 @@ def languages(heads: pl.Series) -> pl.Series:
         head=pl.when(letters >= LETTERS).then(text.str.to_lowercase().str.slice(0, MODEL_SPAN)),
         sure=pl.when(letters >= PLENTY).then(LIKELY).otherwise(SURE),
     )
-    detect = detector()
-    told = [None if head is None else detect(head, sure) for head, sure in asked.iter_rows()]
+    told = detected(asked["head"], asked["sure"])
     found = pl.Series("language", ["en"], dtype=pl.String).new_from_index(0, len(heads))
-    return found.scatter((~frame["plain"]).arg_true(), pl.Series(told, dtype=pl.String))
+    return found.scatter((~frame["plain"]).arg_true(), told)
 
 
 def scripts(heads: pl.Series) -> pl.Series:
@@ -94,6 +97,35 @@ def scripts(heads: pl.Series) -> pl.Series:
     rows = frame.join(some, on="row", how="left", maintain_order="left")
     one = text.str.contains(r"\p{L}").cast(pl.Int64)
     return rows.select(scripts=pl.when("mixed").then("scripts").otherwise(one))["scripts"]
+
+
+def detected(texts: pl.Series, sure: float | pl.Series = SURE) -> pl.Series:
+    """The language that the model finds each text to be in; null where it is not so sure, or there is no text.
+
+    Args:
+        texts: Without line breaks.
+        sure: Least probability, of all or of each.
+    """
+    frame = pl.DataFrame({"text": texts}).with_columns(sure=sure, row=pl.int_range(pl.len())).drop_nulls("text")
+    own, model = frame["text"], language_model.model()
+    if model is None:
+        detect = detector()
+        told = pl.Series([detect(text, least) for text, least in zip(own, frame["sure"], strict=True)], dtype=pl.String)
+    else:
+        places, probabilities = model.predict(*_bytes(own))
+        # Sums of rounded numbers may end above 1; in double precision as the library hands them on.
+        certain = pl.Series(probabilities).cast(pl.Float64).clip(upper_bound=1.0) >= frame["sure"]
+        names = pl.Series(model.labels.tolist(), dtype=pl.String).gather(places)
+        told = names.zip_with(certain, pl.Series([None], dtype=pl.String).new_from_index(0, len(names)))
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(texts)).scatter(frame["row"], told)
+
+
+def _bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """UTF-8 of all texts, and where each begins."""
+    data = "".join(texts).encode()
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(texts.str.len_bytes().to_numpy(), out=offsets[1:])
+    return np.frombuffer(data, np.uint8), offsets
 
 
 @cache
