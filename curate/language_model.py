@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _MAGIC, _VERSION = 793712314, 12
 _SUPERVISED, _HIERARCHICAL = 3, 1
 _LABEL, _END = b"__label__", b"</s>"
+_PREFIX = tuple(_LABEL)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def read(path: Path) -> Model | None:
         return None
     dim, _, _, _, _, word_ngrams, loss, kind, buckets, least, most, _ = file.values("12i")
     file.values("d")
-    size, count, labels, _, pruned = file.values("3i2q")
+    size, count, _, _, pruned = file.values("3i2q")
     if (word_ngrams, loss, kind) != (1, _HIERARCHICAL, _SUPERVISED) or pruned <= 0 or least < 2:
         return None
     entries = [(file.word(), *file.values("qb")) for _ in range(size)]
@@ -176,7 +177,7 @@ def _hash(hashed: np.uint32, byte: np.uint8) -> np.uint32:
 
 
 @compiled
-def _find(table: NDArray[np.int32], words: Bytes, starts: Integers, word: Bytes, hashed: np.uint32) -> int:
+def _find(table: NDArray[np.int32], words: Bytes, starts: Integers, word: Bytes, hashed: np.uint32) -> np.int64:
     """The slot of a word in the table, or the empty one where it would be."""
     mask = np.int64(table.size - 1)
     slot = np.int64(hashed) & mask
@@ -305,10 +306,9 @@ def _log(value: np.float32) -> np.float32:
 
 @compiled
 def _is_label(word: Bytes) -> bool:
-    prefix = (95, 95, 108, 97, 98, 101, 108, 95, 95)
-    if word.size < 9:
+    if word.size < len(_PREFIX):
         return False
-    for i in range(9):
-        if word[i] != prefix[i]:
+    for i in range(len(_PREFIX)):  # noqa: SIM110 - compiled, and no generator is
+        if word[i] != _PREFIX[i]:
             return False
     return True

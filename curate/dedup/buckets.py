@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from curate.dedup.tokens import Hashes, Integers
+
+    # As narrow as will do.
+    Numbers = NDArray[np.int32] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Buckets:
 
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
-    numbers: NDArray[np.int32] | NDArray[np.int64]
+    numbers: Numbers
     count: int
 
 
@@ -45,8 +48,10 @@ def buckets(bands_of_keys: Iterable[NDArray[np.uint64]], rows: NDArray[np.int64]
     Returns:
         The rows that share a bucket with another, and their buckets.
     """
-    width = np.int32 if len(rows) * bands <= np.iinfo(np.int32).max else np.int64
+    width: Any = np.int32 if len(rows) * bands <= np.iinfo(np.int32).max else np.int64
     # At most half full, and of a size that makes the remainder of a division a mask.
+    slots: Numbers
+    numbers: Numbers
     slots, numbers = np.empty(1 << max(1, 2 * len(rows) - 1).bit_length(), width), np.empty(len(rows), width)
     members, places, made = [np.empty(0, width)], [np.empty(0, width)], 0
     for keys in bands_of_keys:
@@ -60,7 +65,7 @@ def buckets(bands_of_keys: Iterable[NDArray[np.uint64]], rows: NDArray[np.int64]
 
 
 @compiled
-def _share(keys: Hashes, rows: Integers, slots: Integers, numbers: Integers, made: int) -> tuple[Integers, int]:
+def _share(keys: Hashes, rows: Integers, slots: Numbers, numbers: Numbers, made: int) -> tuple[Numbers, int]:
     """The places in `rows` that share a key with another, their buckets in `numbers`; and how many buckets there are.
 
     An open-addressing table with linear probing. Keys are hashes, so their low bits will do.
@@ -90,7 +95,7 @@ def _share(keys: Hashes, rows: Integers, slots: Integers, numbers: Integers, mad
 
 
 @compiled
-def _by_row(members: Integers, numbers: Integers, count: int) -> tuple[Integers, Integers]:
+def _by_row(members: Numbers, numbers: Numbers, count: int) -> tuple[Integers, Numbers]:
     """Sort by member, ascending numbers within each (a counting sort): where each member's begin, and the numbers."""
     starts = np.zeros(count + 1, np.int64)
     for i in range(members.size):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from curate.dedup.buckets import Buckets
+    from curate.dedup.buckets import Buckets, Numbers
     from curate.dedup.prefix import Pairs
     from curate.dedup.second_pass import ShingleSets
     from curate.dedup.tokens import Hashes, Integers
@@ -122,14 +122,14 @@ def _search(
     longer: Integers,
     bucket_rows: Integers,
     bucket_starts: Integers,
-    bucket_numbers: Integers,
+    bucket_numbers: Numbers,
     standing: Integers,
     hashes: Hashes,
     set_starts: Integers,
-    heads: Integers,
+    heads: Numbers,
     fill: NDArray[np.int32],
-    following: Integers,
-    members: Integers,
+    following: Numbers,
+    members: Numbers,
     stamps: Integers,
     shares: Integers,
     stays: NDArray[np.bool_],

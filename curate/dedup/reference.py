@@ -141,7 +141,8 @@ def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
 def nothing(size: int) -> Elsewhere:
     """What no other set has of so many texts: one value for all, in no memory to speak of."""
     values = (np.int64(-1), np.uint8(KEPT), np.float32(1), np.uint64(0), np.int32(-1), np.bool_(False))
-    return Elsewhere((), *(np.broadcast_to(value, size) for value in values))
+    arrays: list[Any] = [np.broadcast_to(value, size) for value in values]
+    return Elsewhere((), *arrays)
 
 
 class Candidates(Protocol):

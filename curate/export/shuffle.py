@@ -99,9 +99,9 @@ def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[Par
             for begin, end in pairwise(ends.tolist()):
                 writer.write_batch(_one_batch(ordered.slice(begin, end - begin)))
     for number in range(parts):
-        part = _ordered([_batch(path, number) for path in paths])
+        # What was freed since the last part goes back to the system first.
         pa.default_memory_pool().release_unused()
-        yield part
+        yield _ordered([_batch(path, number) for path in paths])
 
 
 def _ordered(batches: list[pa.RecordBatch]) -> Part:

@@ -36,9 +36,7 @@ APART = ("orphan",)
 MOST_PIECES = 200
 # What is remembered of a piece while it is not known whether others lie elsewhere. Pieces wait on disk, those of one
 # conversation together, in so many parts that the pieces of few shards are in memory at a time.
-PIECE = np.dtype(
-    [("file", "i8"), ("row", "i8"), ("base", "u8"), ("slack", "i8"), ("number", "i8"), ("turns", "i8"), ("joined", "i8")]
-)
+PIECE = np.dtype([(name, "i8") for name in ("file", "row", "slack", "number", "turns", "joined")] + [("base", "u8")])
 PART_SHARDS, MOST_PARTS = 32, 128
 
 

@@ -82,5 +82,6 @@ def count(ws: Workspace) -> tuple[dict[str, int], dict[str, int]]:
     for index in ws.shards("scores"):
         table = ws.read("scores", index, ["status", "aspects"])
         statuses.update(table["status"].to_list())
-        aspects.update(table.select(names).explode("aspects", empty_as_null=False, keep_nulls=False)["aspects"].to_list())
+        named = table.select(names).explode("aspects", empty_as_null=False, keep_nulls=False)
+        aspects.update(named["aspects"].to_list())
     return {status: statuses[status] for status in STATUSES}, dict(sorted(aspects.items()))

@@ -171,7 +171,8 @@ def _unmatched(ws: Workspace, side: SideFile, talk: Talk) -> int:
 
 def _count(ws: Workspace) -> LabelResult:
     table = ws.scan("labels")
-    rows = table.group_by("class", "rule").len().collect(engine="streaming").sort("len", "class", "rule", descending=True)
+    rows = table.group_by("class", "rule").len().collect(engine="streaming")
+    rows = rows.sort("len", "class", "rule", descending=True)
     classes: Counter[str] = Counter()
     by_rule: Counter[str] = Counter()
     for class_, rule, count in rows.iter_rows():
