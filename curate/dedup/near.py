@@ -34,7 +34,7 @@ FEWEST_SHINGLES = 16
 BUCKET_LIMIT = 256
 CANDIDATE_LIMIT = 128
 # Texts after which the pages of their sets leave memory.
-STRETCH = 512
+STRETCH = 128
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from curate.dedup.reference import Query
 from curate.dedup.reference import search as search_elsewhere
 from curate.dedup.second_pass import Places, read_again
 from curate.dedup.signing import TABLE_OF
+from curate.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,6 +144,7 @@ def compared(
     """
     stays, gone = standing.stays, standing.gone
     rank = _ranks(standing)
+    give_back()
     out = gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
     with TemporaryFile(dir=ws.path) as set_file:
         keeper = keepers(corpus.hashes(), rank)
@@ -159,9 +161,11 @@ def compared(
         shared = buckets(corpus.band_keys(), rows, corpus.bands)
         begun = prefix.starting_with(corpus, rows, corpus, rows)
         del rows
+        give_back()
         places = Places(begun.long, corpus.tokens[begun.short])
         with talk.progress("comparing", 2 * len(shared.rows), "texts") as advance:
             sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
+            give_back()
             found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
         decided = verdicts.decide(corpus, keeper, found, elsewhere)
     exact, contained, similar = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.export.hashing import shuffle_hash
+from curate.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,8 +100,7 @@ def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[Par
             for begin, end in pairwise(ends.tolist()):
                 writer.write_batch(_one_batch(ordered.slice(begin, end - begin)))
     for number in range(parts):
-        # What was freed since the last part goes back to the system first.
-        pa.default_memory_pool().release_unused()
+        give_back()
         yield _ordered([_batch(path, number) for path in paths])
 
 
