@@ -115,7 +115,7 @@ def detected(texts: pl.Series) -> pl.Series:
     if model is None:
         told = pl.Series([detector()(text) for text in own], dtype=pl.String)
     else:
-        places, probabilities = model.predict(*_bytes(own))
+        places, probabilities = model.predict(*as_bytes(own))
         # In double precision, as the library hands them on.
         certain = pl.Series(probabilities).cast(pl.Float64) >= SURE
         names = pl.Series(model.labels.tolist(), dtype=pl.String).gather(places)
@@ -123,7 +123,7 @@ def detected(texts: pl.Series) -> pl.Series:
     return pl.Series([None], dtype=pl.String).new_from_index(0, len(texts)).scatter(frame["row"], told)
 
 
-def _bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def as_bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """UTF-8 of all texts, and where each begins."""
     data = "".join(texts).encode()
     offsets = np.zeros(len(texts) + 1, np.int64)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Longer texts that one text is compared with: a million answers to one prompt would be compared each with each.
 LIMIT = 256
 # Texts whose digests are read at a time.
-STRETCH = 1 << 14
+STRETCH = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,14 @@ def starting_with(
         others: The texts that may contain them; the same, or another set's.
         other_rows: Those to look at, ascending.
     """
-    seen = Sieve(2 * len(rows))
+    ends, branches = Sieve(len(rows)), Sieve(len(rows))
     for full, but_last in _wanted(corpus, rows):
-        seen.add(full.digests)
-        seen.add(but_last.digests)
-    digests, owners = _joined([found.among(seen) for found in _inner(others, other_rows)])
+        ends.add(full.digests)
+        branches.add(but_last.digests)
+    if others is corpus:
+        # Every text has its own.
+        branches = _twice(branches, others, other_rows)
+    digests, owners = _joined([found.among(ends, branches) for found in _inner(others, other_rows)])
     order = np.lexsort([-others.tokens[owners], digests])
     digests, owners = digests[order], owners[order]
     there = Sieve(len(digests))
@@ -141,10 +144,19 @@ class Owned:
     digests: NDArray[np.uint64]
     owners: NDArray[np.int64]
 
-    def among(self, seen: Sieve) -> Owned:
-        """Those that may be in a sieve."""
-        some = seen.has(self.digests)
+    def among(self, *sieves: Sieve) -> Owned:
+        """Those that pass a sieve."""
+        some = np.any([sieve.has(self.digests) for sieve in sieves], axis=0)
         return Owned(self.digests[some], self.owners[some])
+
+
+def _twice(wanted: Sieve, corpus: Corpus, rows: NDArray[np.int64]) -> Sieve:
+    """Of the digests that pass a sieve, those that two texts or more have before their last message."""
+    once, twice = Sieve(len(rows)), Sieve(len(rows))
+    for found in _inner(corpus, rows):
+        digests = found.among(wanted).digests
+        twice.add(digests[once.add(digests)])
+    return twice
 
 
 def _wanted(corpus: Corpus, rows: NDArray[np.int64]) -> Iterator[tuple[Owned, Owned]]:

@@ -78,12 +78,12 @@ class Standing:
     """What the tables of a workspace say of each text.
 
     Attributes:
-        order: The texts in the order in which they deserve to stay.
+        rank: Its place among those that deserve to stay.
         gone: Whether its conversation goes anyway, so that it stands for none that stays.
         stays: Whether its removal was taken back.
     """
 
-    order: NDArray[np.int64]
+    rank: NDArray[np.int64]
     gone: NDArray[np.bool_]
     stays: NDArray[np.bool_]
 
@@ -109,8 +109,17 @@ class Compared:
 
 def stand(ws: Workspace, options: Options, keep: Policy, corpus: Corpus) -> Standing:
     """Look the texts of a corpus up."""
+    gone, stays = goes_anyway(ws, options, corpus), by_hand.rows(ws, corpus)
     order = policy.best_first(keep, policy.criteria(ws, keep, corpus, options.by_reward))
-    return Standing(order, goes_anyway(ws, options, corpus), by_hand.rows(ws, corpus))
+    return Standing(ranks(order, gone), gone, stays)
+
+
+def ranks(order: NDArray[np.int64], gone: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The place of each text in an order, those whose conversation goes anyway behind all others."""
+    order = order[np.argsort(gone[order], kind="stable")]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank
 
 
 def goes_anyway(ws: Workspace, options: Options, corpus: Corpus) -> NDArray[np.bool_]:
@@ -142,8 +151,7 @@ def compared(
         values: Signature values per band.
         talk: Where progress is shown.
     """
-    stays, gone = standing.stays, standing.gone
-    rank = _ranks(standing)
+    rank, stays, gone = standing.rank, standing.stays, standing.gone
     give_back()
     out = gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
     with TemporaryFile(dir=ws.path) as set_file:
@@ -187,14 +195,6 @@ def compared(
         restored=int(stays.sum()),
     )
     return Compared(result, decided, rank, out, limited)
-
-
-def _ranks(standing: Standing) -> NDArray[np.int64]:
-    """The place of each text, those whose conversation goes anyway behind all others."""
-    order = standing.order[np.argsort(standing.gone[standing.order], kind="stable")]
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    return rank
 
 
 def _with_meaning(found: Compared, said: Meaning) -> DedupResult:

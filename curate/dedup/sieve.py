@@ -27,9 +27,10 @@ class Sieve:
     def __init__(self, size: int) -> None:
         self._bits = np.zeros(max(1, (1 << (BITS * size).bit_length()) // 8), np.uint8)
 
-    def add(self, hashes: NDArray[np.uint64]) -> None:
-        """Let these pass from now on."""
-        _set(self._bits, hashes)
+    def add(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Let these pass from now on; which ones passed before, those further ahead among them."""
+        passed: NDArray[np.bool_] = _set(self._bits, hashes)
+        return passed
 
     def has(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which ones pass."""
@@ -38,11 +39,15 @@ class Sieve:
 
 
 @compiled
-def _set(bits: Bytes, hashes: Hashes) -> None:
+def _set(bits: Bytes, hashes: Hashes) -> NDArray[np.bool_]:
     mask = np.uint64(8 * bits.size - 1)
+    passed = np.empty(hashes.size, np.bool_)
     for i in range(hashes.size):
         place = hashes[i] & mask
-        bits[place >> np.uint64(3)] |= np.uint8(1) << np.uint8(place & np.uint64(7))
+        bit = np.uint8(1) << np.uint8(place & np.uint64(7))
+        passed[i] = bits[place >> np.uint64(3)] & bit
+        bits[place >> np.uint64(3)] |= bit
+    return passed
 
 
 @compiled
