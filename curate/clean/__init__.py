@@ -169,12 +169,13 @@ def _spans(fired: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
 
 def _count(ws: Workspace, redact: bool) -> CleanResult:
     table = ws.scan("flags").select("rules", "redact")
-    total, flagged = table.select(pl.len(), flagged=(pl.col("rules").list.len() > 0).sum()).collect().row(0)
+    counted = table.select(pl.len(), flagged=(pl.col("rules").list.len() > 0).sum())
+    total, flagged = counted.collect(engine="streaming").row(0)
     by_rule = _counted(table.select(pl.col("rules").explode(empty_as_null=False, keep_nulls=False)), "rules")
     spans = table.select(pl.col("redact").explode(empty_as_null=False, keep_nulls=False).struct.field("kind"))
     return CleanResult(total, flagged, by_rule, _counted(spans, "kind") if redact else None)
 
 
 def _counted(values: pl.LazyFrame, name: str) -> dict[str, int]:
-    counted = values.group_by(name).len().sort("len", name, descending=True).collect()
+    counted = values.group_by(name).len().sort("len", name, descending=True).collect(engine="streaming")
     return dict(counted.iter_rows())

@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.dedup import DedupResult, near, prefix
+from curate.dedup import DedupResult, by_hand, near, policy, prefix
 from curate.dedup.clusters import first_rows
 from curate.dedup.corpus import load
 from curate.dedup.exchange import Exchange, put
 from curate.dedup.group import SIGNED, compare_group, verdicts_of
 from curate.dedup.lsh import bands
 from curate.dedup.minhash import shingles_of
-from curate.dedup.search import FEWEST_TOKENS, stand
+from curate.dedup.search import FEWEST_TOKENS, goes_anyway
 from curate.dedup.signing import TABLE_OF
 
 if TYPE_CHECKING:
@@ -122,23 +122,24 @@ def _tell(
     path, name = ws.shard(TABLE_OF[options.unit], index), f"part-{index:05}.parquet"
     with TemporaryFile() as file:
         corpus = load([(index, path)], file, shape)
-        standing = stand(ws, options, keep, corpus)
+        criteria = policy.criteria(ws, keep, corpus, options.by_reward)
+        gone, stays = goes_anyway(ws, options, corpus), by_hand.rows(ws, corpus)
         places = np.arange(first, first + len(corpus.keys), dtype=np.uint64)
         known = {
             "text": places,
             "shard": np.full(len(places), index, np.uint32),
-            "gone": standing.gone,
-            "stays": standing.stays,
-            **{f"by_{name}": values.astype(np.float64) for name, values in standing.criteria.items()},
+            "gone": gone,
+            "stays": stays,
+            **{f"by_{name}": values.astype(np.float64) for name, values in criteria.items()},
             "by_age": places.astype(np.float64),
         }
         texts = pq.read_table(path, columns=SIGNED)
         for column, values in known.items():
             texts = texts.append_column(column, pa.array(values))
         put(texts, spill / "texts" / name)
-        out = standing.gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
+        out = gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
         put(links(corpus, places, out), spill / "links" / name)
-    return Counter(texts=len(places), gone=int(standing.gone.sum()), restored=int(standing.stays.sum()))
+    return Counter(texts=len(places), gone=int(gone.sum()), restored=int(stays.sum()))
 
 
 def links(corpus: Corpus, places: NDArray[np.uint64], out: NDArray[np.bool_]) -> pa.Table:
@@ -153,7 +154,7 @@ def links(corpus: Corpus, places: NDArray[np.uint64], out: NDArray[np.bool_]) ->
         out: Those that have no links.
     """
     rows = np.flatnonzero(~out)
-    found = [(corpus.hashes[rows, 0], rows, True)]
+    found = [(corpus.hashes()[rows, 0], rows, True)]
     rows = rows[shingles_of(corpus.tokens[rows]) >= near.FEWEST_SHINGLES]
     found += [(keys[rows], rows, True) for keys in corpus.band_keys()]
     found += [(digests, owners, wanted) for digests, owners, wanted in prefix.beginnings(corpus, rows)]

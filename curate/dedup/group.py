@@ -15,7 +15,8 @@ from curate.console import Talk
 from curate.dedup.corpus import load
 from curate.dedup.exchange import put
 from curate.dedup.kinds import KEPT
-from curate.dedup.search import Standing, compared
+from curate.dedup.policy import best_first
+from curate.dedup.search import Standing, compared, ranks
 from curate.dedup.verdicts import Verdicts
 from curate.schema import TABLES
 from curate.workspace import Workspace
@@ -57,9 +58,8 @@ def compare_group(
         own, gone, stays = (known[name].to_numpy().astype(np.bool_) for name in ("own", "gone", "stays"))
         with (ws.path / "bands").open("wb+") as file:
             corpus = load([(0, signatures)], file, shape)
-            found = compared(
-                ws, options, keep, corpus, Standing(criteria, gone | ~own, stays), (), shape[1], Talk(quiet=True)
-            )
+            standing = Standing(ranks(best_first(keep, criteria), gone | ~own), gone | ~own, stays)
+            found = compared(ws, options, corpus, standing, (), shape[1], Talk(quiet=True))
     said = found.verdicts
     rows = np.flatnonzero(own & ((said.kinds != KEPT) | (said.clusters != np.arange(len(said.keys)))))
     decided = pa.table(

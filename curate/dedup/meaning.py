@@ -94,6 +94,8 @@ def compare(
         )
     alike = found.by >= 0
     own, others = rows[alike], rows[found.by[alike]]
+    for name in ("similar_to", "similar_turns", "cosines"):
+        setattr(decided, name, np.array(getattr(decided, name)))
     decided.similar_to[own], decided.similar_turns[own] = corpus.keys[others], corpus.turns[others]
     decided.cosines[own] = found.cosine[alike]
     left_out = {"short": found.short, "long": found.long, "foreign": found.foreign}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from curate.dedup.buckets import Buckets
+    from curate.dedup.buckets import Buckets, Numbers
     from curate.dedup.prefix import Pairs
     from curate.dedup.second_pass import ShingleSets
     from curate.dedup.tokens import Hashes, Integers
@@ -34,7 +34,7 @@ FEWEST_SHINGLES = 16
 BUCKET_LIMIT = 256
 CANDIDATE_LIMIT = 128
 # Texts after which the pages of their sets leave memory.
-STRETCH = 4096
+STRETCH = 128
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ def search(
     longer = np.searchsorted(short, rows), np.searchsorted(short, rows, side="right")
     standing = rank[buckets.rows]
     # Kept rows by bucket, as linked lists; a place that was seen for a row is stamped with it.
-    heads = np.full(buckets.count, -1, np.int64)
+    heads = np.full(buckets.count, -1, buckets.numbers.dtype)
     fill = np.zeros(buckets.count, np.int32)
-    following, members = np.empty(len(buckets.numbers), np.int64), np.empty(len(buckets.numbers), np.int64)
+    following, members = np.empty_like(buckets.numbers), np.empty_like(buckets.numbers)
     stamps, shares = np.full(len(buckets.rows), -1, np.int64), np.zeros(len(buckets.rows), np.int64)
     links, counts, limited = [np.empty((0, 2), np.int64)], np.zeros(2, np.int64), np.zeros(len(rank), np.bool_)
     limited[pairs.limited] = True
@@ -122,14 +122,14 @@ def _search(
     longer: Integers,
     bucket_rows: Integers,
     bucket_starts: Integers,
-    bucket_numbers: Integers,
+    bucket_numbers: Numbers,
     standing: Integers,
     hashes: Hashes,
     set_starts: Integers,
-    heads: Integers,
+    heads: Numbers,
     fill: NDArray[np.int32],
-    following: Integers,
-    members: Integers,
+    following: Numbers,
+    members: Numbers,
     stamps: Integers,
     shares: Integers,
     stays: NDArray[np.bool_],

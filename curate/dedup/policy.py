@@ -86,7 +86,7 @@ def criteria(ws: Workspace, policy: Policy, corpus: Corpus, by_reward: bool) -> 
     text.
     """
     have = {*tables(ws, policy, by_reward)}
-    columns: dict[str, NDArray[Any]] = {"length": corpus.chars, "age": np.arange(len(corpus.keys))}
+    columns: dict[str, NDArray[Any]] = {"length": corpus.chars(), "age": np.arange(len(corpus.keys))}
     makers = {
         "exported": _exported, "class": _class, "reward": _reward, "verified": _verified, "completeness": _completeness
     }  # fmt: skip
@@ -107,11 +107,18 @@ def best_first(policy: Policy, columns: dict[str, NDArray[Any]]) -> NDArray[np.i
         policy: The order of the criteria.
         columns: From `criteria`.
     """
-    # numpy's last key decides first.
-    names = ["age", *(name for name in reversed(policy.order) if name in columns)]
-    keys = [-columns[name].astype(np.float64) if name in BETTER_IS_GREATER else columns[name] for name in names]
-    order: NDArray[np.int64] = np.lexsort(keys)
+    order: NDArray[np.int64] = np.argsort(columns["age"], kind="stable")
+    # The deciding one last: equals stay in the order of those before it. One at a time, for the sake of memory.
+    for name in reversed([name for name in policy.order if name in columns]):
+        order = order[np.argsort(_ascending(name, columns[name][order]), kind="stable")]
     return order
+
+
+def _ascending(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """The better, the smaller."""
+    if name not in BETTER_IS_GREATER:
+        return values
+    return ~values if values.dtype == np.bool_ else -values
 
 
 def _class(ws: Workspace, index: int, policy: Policy, texts: pl.DataFrame) -> NDArray[Any]:

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curate.dedup.sieve import Sieve
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from curate.dedup.corpus import Corpus
 
 # Longer texts that one text is compared with: a million answers to one prompt would be compared each with each.
 LIMIT = 256
+# Texts whose digests are read at a time.
+STRETCH = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -71,22 +77,28 @@ def starting_with(
 ) -> Beginnings:
     """Pairs of a text of `corpus` and a longer one of `others` with equal messages, the short one's last perhaps aside.
 
+    Digests are looked at some thousand texts at a time; those that nobody shares are never together in memory.
+
     Args:
         corpus: The texts that may be contained.
-        rows: Those to look at.
+        rows: Those to look at, ascending.
         others: The texts that may contain them; the same, or another set's.
-        other_rows: Those to look at.
+        other_rows: Those to look at, ascending.
     """
-    messages = corpus.starts[rows + 1] - corpus.starts[rows]
-    rows, messages = rows[messages > 0], messages[messages > 0]
-    several = rows[messages > 1]
-    full, but_last = full_digests(corpus, rows), corpus.ends[corpus.starts[several + 1] - 2]
-    digests, owners = _inner_digests(others, other_rows)
-    some = _perhaps_among(digests, full, but_last)
-    digests, owners = digests[some], owners[some]
+    ends, branches = Sieve(len(rows)), Sieve(len(rows))
+    for full, but_last in _wanted(corpus, rows):
+        ends.add(full.digests)
+        branches.add(but_last.digests)
+    if others is corpus:
+        # Every text has its own.
+        branches = _twice(branches, others, other_rows)
+    digests, owners = _joined([found.among(ends, branches) for found in _inner(others, other_rows)])
     order = np.lexsort([-others.tokens[owners], digests])
     digests, owners = digests[order], owners[order]
-    continued, cut = _expand(digests, owners, rows, full), _expand(digests, owners, several, but_last)
+    there = Sieve(len(digests))
+    there.add(digests)
+    both = [(full.among(there), but_last.among(there)) for full, but_last in _wanted(corpus, rows)]
+    continued, cut = (_expand(digests, owners, *_joined([pair[which] for pair in both])) for which in (0, 1))
     short, long = np.r_[continued[0], cut[0]], np.r_[continued[1], cut[1]]
     known = np.arange(len(short)) < len(continued[0])
     longer = others.tokens[long] > corpus.tokens[short]
@@ -102,43 +114,88 @@ def beginnings(
 
     Args:
         corpus: The texts.
-        rows: Those to look at.
+        rows: Those to look at, ascending.
     """
-    messages = corpus.starts[rows + 1] - corpus.starts[rows]
-    some, several = rows[messages > 0], rows[messages > 1]
-    but_last = corpus.ends[corpus.starts[several + 1] - 2]
-    return [
-        (full_digests(corpus, some), some, True),
-        (but_last, several, True),
-        (*_inner_digests(corpus, rows), False),
-    ]
+    both = [*_wanted(corpus, rows)]
+    found = [(_joined([pair[which] for pair in both]), True) for which in (0, 1)]
+    found.append((_joined([*_inner(corpus, rows)]), False))
+    return [(digests, owners, wanted) for (digests, owners), wanted in found]
 
 
 def full_digests(corpus: Corpus, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The digest of all tokens of each of these texts, which must have messages."""
-    return corpus.ends[corpus.starts[rows + 1] - 1]
+    """The digest of all tokens of each of these texts, which must have messages.
+
+    Args:
+        corpus: The texts.
+        rows: Those to look at, ascending; one may stand here more than once.
+    """
+    found = np.empty(len(rows), np.uint64)
+    done = 0
+    for some, digests, begin in _stretches(corpus, rows):
+        found[done : done + len(some)] = digests[corpus.starts[some + 1] - 1 - begin]
+        done += len(some)
+    return found
 
 
-def _inner_digests(corpus: Corpus, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The digests at the ends of all messages but the last, with their texts."""
-    sizes = np.maximum(corpus.starts[rows + 1] - corpus.starts[rows] - 1, 0)
-    owners = np.repeat(rows, sizes)
-    places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return corpus.ends[corpus.starts[owners] + places], owners
+@dataclass(frozen=True)
+class Owned:
+    """Digests, and the text that each is of."""
+
+    digests: NDArray[np.uint64]
+    owners: NDArray[np.int64]
+
+    def among(self, *sieves: Sieve) -> Owned:
+        """Those that pass a sieve."""
+        some = np.any([sieve.has(self.digests) for sieve in sieves], axis=0)
+        return Owned(self.digests[some], self.owners[some])
 
 
-def _perhaps_among(digests: NDArray[np.uint64], *wanted: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which digests may be wanted, by their low bits: no wanted one is missed, and few others are left to sort."""
-    size = 1 << (8 * sum(map(len, wanted))).bit_length()
-    seen = np.zeros(size, np.bool_)
-    for some in wanted:
-        seen[some & np.uint64(size - 1)] = True
-    perhaps: NDArray[np.bool_] = seen[digests & np.uint64(size - 1)]
-    return perhaps
+def _twice(wanted: Sieve, corpus: Corpus, rows: NDArray[np.int64]) -> Sieve:
+    """Of the digests that pass a sieve, those that two texts or more have before their last message."""
+    once, twice = Sieve(len(rows)), Sieve(len(rows))
+    for found in _inner(corpus, rows):
+        digests = found.among(wanted).digests
+        twice.add(digests[once.add(digests)])
+    return twice
+
+
+def _wanted(corpus: Corpus, rows: NDArray[np.int64]) -> Iterator[tuple[Owned, Owned]]:
+    """What texts are looked up by, some thousand of them at a time: digests of all, and of all but the last message."""
+    for some, digests, begin in _stretches(corpus, rows):
+        messages = corpus.starts[some + 1] - corpus.starts[some]
+        whole, several = some[messages > 0], some[messages > 1]
+        yield (
+            Owned(digests[corpus.starts[whole + 1] - 1 - begin], whole),
+            Owned(digests[corpus.starts[several + 1] - 2 - begin], several),
+        )
+
+
+def _inner(corpus: Corpus, rows: NDArray[np.int64]) -> Iterator[Owned]:
+    """The digests at the ends of all messages but the last, of some thousand texts at a time."""
+    for some, digests, begin in _stretches(corpus, rows):
+        sizes = np.maximum(corpus.starts[some + 1] - corpus.starts[some] - 1, 0)
+        owners = np.repeat(some, sizes)
+        places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        yield Owned(digests[corpus.starts[owners] - begin + places], owners)
+
+
+def _stretches(
+    corpus: Corpus, rows: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64], np.int64]]:
+    """Some of the texts, all digests from the first of them to the last, and the place of the first digest."""
+    for first in range(0, len(corpus.keys), STRETCH):
+        some = rows[slice(*np.searchsorted(rows, [first, first + STRETCH]))]
+        if len(some):
+            yield some, corpus.digests(int(some[0]), int(some[-1]) + 1), corpus.starts[some[0]]
+
+
+def _joined(found: list[Owned]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    digests = np.concatenate([np.empty(0, np.uint64), *(some.digests for some in found)])
+    return digests, np.concatenate([np.empty(0, np.int64), *(some.owners for some in found)])
 
 
 def _expand(
-    digests: NDArray[np.uint64], owners: NDArray[np.int64], rows: NDArray[np.int64], wanted: NDArray[np.uint64]
+    digests: NDArray[np.uint64], owners: NDArray[np.int64], wanted: NDArray[np.uint64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Each row with the owners of the digest it wants, longest first, up to the limit; and rows that have more."""
     low, high = np.searchsorted(digests, wanted), np.searchsorted(digests, wanted, side="right")

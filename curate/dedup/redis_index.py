@@ -189,12 +189,12 @@ class RedisIndex:
             for number in ws.shards(table):
                 with TemporaryFile(dir=ws.path) as band_file:
                     corpus = load([(number, ws.shard(table, number))], band_file, (1, 1))
-                kept = kept_rows(ws, unit, corpus)
-                ids = [self._id(corpus, row) for row in range(len(corpus.keys))]
-                new = np.array([row for row in kept.tolist() if ids[row] not in inside], np.int64)
-                gone = np.array([row for row in range(len(ids)) if ids[row] in inside], np.int64)
-                self._insert(ws, corpus, new, ids)
-                self._remove(corpus, np.setdiff1d(gone, kept), ids)
+                    kept = kept_rows(ws, unit, corpus)
+                    ids = [self._id(corpus, row) for row in range(len(corpus.keys))]
+                    new = np.array([row for row in kept.tolist() if ids[row] not in inside], np.int64)
+                    gone = np.array([row for row in range(len(ids)) if ids[row] in inside], np.int64)
+                    self._insert(ws, corpus, new, ids)
+                    self._remove(corpus, np.setdiff1d(gone, kept), ids)
             self._set(b"generation", uuid4().hex)
             return len(self._storage("members").get(self._own))
 
@@ -203,6 +203,7 @@ class RedisIndex:
 
         storages = {name: self._storage(name, ordered=name == "shingles") for name in _BESIDE}
         scheme = MinHash(self._options.num_perm, seed=1, scheme="affine32").permutations
+        hashes = _hashes(corpus, np.arange(len(corpus.keys)))
         with TemporaryFile(dir=ws.path) as file, self._lsh().insertion_session() as session:
             sets, _ = read_again(ws, self._options.unit, file, corpus, rows)
             place = 0
@@ -213,7 +214,7 @@ class RedisIndex:
                     shingles = sets.hashes[sets.starts[place] : sets.starts[place + 1]].tobytes()
                     storages["shingles"].remove(ids[row], buffer=True)
                     storages["shingles"].insert(ids[row], shingles, buffer=True)
-                    for name, key in _found_by(corpus, row):
+                    for name, key in _found_by(corpus, row, hashes[row]):
                         storages[name].insert(key, ids[row], buffer=True)
                     storages["members"].insert(self._own, ids[row], buffer=True)
                     place += 1
@@ -222,11 +223,12 @@ class RedisIndex:
 
     def _remove(self, corpus: Corpus, rows: NDArray[np.int64], ids: list[bytes]) -> None:
         lsh, storages = self._lsh(), {name: self._storage(name, ordered=name == "shingles") for name in _BESIDE}
+        hashes = _hashes(corpus, np.arange(len(corpus.keys)))
         for row in rows.tolist():
             if ids[row] in lsh:
                 lsh.remove(ids[row])
             storages["shingles"].remove(ids[row])
-            for name, key in _found_by(corpus, row):
+            for name, key in _found_by(corpus, row, hashes[row]):
                 storages[name].remove_val(key, ids[row])
             storages["members"].remove_val(self._own, ids[row])
 
@@ -325,13 +327,12 @@ def _bytes(numbers: NDArray[np.uint64]) -> list[bytes]:
 
 
 def _hashes(corpus: Corpus, rows: NDArray[np.int64]) -> list[bytes]:
-    return [pair.tobytes() for pair in corpus.hashes[rows]]
+    return [pair.tobytes() for pair in corpus.hashes()[rows]]
 
 
-def _found_by(corpus: Corpus, row: int) -> list[tuple[str, bytes]]:
-    """The storages and keys under which a text is found: its hash, and what it begins with."""
-    inner = corpus.ends[corpus.starts[row] : max(corpus.starts[row + 1] - 1, corpus.starts[row])]
-    return [("hashes", corpus.hashes[row].tobytes()), *(("ends", digest) for digest in _bytes(inner))]
+def _found_by(corpus: Corpus, row: int, content: bytes) -> list[tuple[str, bytes]]:
+    """The storages and keys under which a text is found: its content hash, and what it begins with."""
+    return [("hashes", content), *(("ends", digest) for digest in _bytes(corpus.digests(row, row + 1)[:-1]))]
 
 
 def _signatures(

@@ -116,6 +116,8 @@ class Matches:
 def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
     """Look texts up in other sets; of several that have a text the first is named."""
     size = len(query.corpus.keys)
+    if not references:
+        return nothing(size)
     found = Elsewhere(
         tuple(reference.name for reference in references),
         np.full(size, -1, np.int64),
@@ -136,6 +138,13 @@ def search(query: Query, references: Sequence[Reference]) -> Elsewhere:
     return found
 
 
+def nothing(size: int) -> Elsewhere:
+    """What no other set has of so many texts: one value for all, in no memory to speak of."""
+    values = (np.int64(-1), np.uint8(KEPT), np.float32(1), np.uint64(0), np.int32(-1), np.bool_(False))
+    arrays: list[Any] = [np.broadcast_to(value, size) for value in values]
+    return Elsewhere((), *arrays)
+
+
 class Candidates(Protocol):
     """The sets of some texts of another set."""
 
@@ -154,7 +163,7 @@ def look_up(query: Query, other: Corpus, others: NDArray[np.int64], sets: Candid
         sets: Gives their shingles.
     """
     corpus = query.corpus
-    exact = _equal(corpus.hashes[query.rows], other.hashes[others])
+    exact = _equal(corpus.hashes()[query.rows], other.hashes()[others])
     found: dict[int, tuple[NDArray[np.int64], NDArray[np.int64], Any]] = {}
     found[EXACT] = query.rows[exact >= 0], others[exact[exact >= 0]], 1.0
     left = np.setdiff1d(query.long, found[EXACT][0], assume_unique=True)

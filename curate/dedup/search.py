@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from curate.dedup.reference import Query
 from curate.dedup.reference import search as search_elsewhere
 from curate.dedup.second_pass import Places, read_again
 from curate.dedup.signing import TABLE_OF
+from curate.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def search(
         paths = [(index, ws.shard(table, index)) for index in ws.shards("conversations")]
         corpus = load(paths, file, shape)
         standing = stand(ws, options, keep, corpus)
-        found = compared(ws, options, keep, corpus, standing, others, shape[1], talk)
+        found = compared(ws, options, corpus, standing, others, shape[1], talk)
     if not embedder:
         return found.result, found.verdicts, corpus
     rows = np.flatnonzero((found.verdicts.kinds == KEPT) & ~found.out)
@@ -77,12 +78,12 @@ class Standing:
     """What the tables of a workspace say of each text.
 
     Attributes:
-        criteria: As of `policy.criteria`.
+        rank: Its place among those that deserve to stay.
         gone: Whether its conversation goes anyway, so that it stands for none that stays.
         stays: Whether its removal was taken back.
     """
 
-    criteria: dict[str, NDArray[Any]]
+    rank: NDArray[np.int64]
     gone: NDArray[np.bool_]
     stays: NDArray[np.bool_]
 
@@ -108,17 +109,29 @@ class Compared:
 
 def stand(ws: Workspace, options: Options, keep: Policy, corpus: Corpus) -> Standing:
     """Look the texts of a corpus up."""
-    return Standing(
-        policy.criteria(ws, keep, corpus, options.by_reward),
-        ~in_kept_conversations(ws, corpus) if options.unit == "responses" else np.zeros(len(corpus.keys), np.bool_),
-        by_hand.rows(ws, corpus),
-    )
+    gone, stays = goes_anyway(ws, options, corpus), by_hand.rows(ws, corpus)
+    order = policy.best_first(keep, policy.criteria(ws, keep, corpus, options.by_reward))
+    return Standing(ranks(order, gone), gone, stays)
+
+
+def ranks(order: NDArray[np.int64], gone: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The place of each text in an order, those whose conversation goes anyway behind all others."""
+    order = order[np.argsort(gone[order], kind="stable")]
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank
+
+
+def goes_anyway(ws: Workspace, options: Options, corpus: Corpus) -> NDArray[np.bool_]:
+    """Whether the conversation of each text goes, where texts are less than that."""
+    if options.unit == "responses":
+        return ~in_kept_conversations(ws, corpus)
+    return np.zeros(len(corpus.keys), np.bool_)
 
 
 def compared(
     ws: Workspace,
     options: Options,
-    keep: Policy,
     corpus: Corpus,
     standing: Standing,
     others: Sequence[Reference],
@@ -132,20 +145,17 @@ def compared(
     Args:
         ws: Where their conversations are.
         options: What a duplicate is.
-        keep: Which copy stays.
         corpus: The texts.
         standing: What is known of each.
         others: Other sets, whose copies always stay.
         values: Signature values per band.
         talk: Where progress is shown.
     """
-    order, stays, gone = policy.best_first(keep, standing.criteria), standing.stays, standing.gone
-    order = order[np.argsort(gone[order], kind="stable")]
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
+    rank, stays, gone = standing.rank, standing.stays, standing.gone
+    give_back()
     out = gone | (corpus.tokens < FEWEST_TOKENS[options.unit])
     with TemporaryFile(dir=ws.path) as set_file:
-        keeper = keepers(corpus.hashes, rank)
+        keeper = keepers(corpus.hashes(), rank)
         keeper[stays | out] = np.flatnonzero(stays | out)
         best = (keeper == np.arange(len(keeper))) & ~out
         says_enough = best & (shingles_of(corpus.tokens) >= near.FEWEST_SHINGLES)
@@ -154,12 +164,16 @@ def compared(
             values, options.threshold,
         )  # fmt: skip
         elsewhere = search_elsewhere(query, others)
+        del query
         rows = np.flatnonzero(says_enough & ~elsewhere.has)
-        shared = buckets(corpus.band_keys(), rows)
+        shared = buckets(corpus.band_keys(), rows, corpus.bands)
         begun = prefix.starting_with(corpus, rows, corpus, rows)
+        del rows
+        give_back()
         places = Places(begun.long, corpus.tokens[begun.short])
         with talk.progress("comparing", 2 * len(shared.rows), "texts") as advance:
             sets, digests = read_again(ws, options.unit, set_file, corpus, shared.rows, places, advance)
+            give_back()
             found = near.search(shared, sets, begun.confirmed(corpus, digests), rank, stays, options.threshold, advance)
         decided = verdicts.decide(corpus, keeper, found, elsewhere)
     exact, contained, similar = (decided.count(kind) for kind in (EXACT, PREFIX, NEAR))

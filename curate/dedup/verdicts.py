@@ -106,17 +106,18 @@ def decide(corpus: Corpus, keeper: NDArray[np.int64], found: Found, elsewhere: E
         found: Removals among those best rows.
         elsewhere: What other sets have.
     """
-    rows = np.arange(len(keeper))
-    direct = np.where(found.by >= 0, found.by, rows)
-    by = direct[keeper]
-    kinds = np.where(found.by[keeper] >= 0, found.kinds[keeper], np.where(keeper != rows, EXACT, KEPT)).astype(np.uint8)
-    similarities = found.similarities[keeper]
+    by, kinds, similarities = found.by[keeper], found.kinds[keeper], found.similarities[keeper]
+    alone = by < 0
+    by[alone] = keeper[alone]
+    kinds[alone & (keeper != np.arange(len(keeper)))] = EXACT
     by_keys, by_turns = corpus.keys[by], corpus.turns[by]
-    sets = elsewhere.sets[keeper]
-    out = sets >= 0
-    kinds[out], similarities[out] = elsewhere.kinds[keeper][out], elsewhere.similarities[keeper][out]
-    by_keys[out], by_turns[out] = elsewhere.keys[keeper][out], elsewhere.turns[keeper][out]
-    copies = np.flatnonzero(keeper != rows)
+    del by
+    sets = elsewhere.sets.astype(np.int16)[keeper]
+    out = np.flatnonzero(sets >= 0)
+    there = keeper[out]
+    kinds[out], similarities[out] = elsewhere.kinds[there], elsewhere.similarities[there]
+    by_keys[out], by_turns[out] = elsewhere.keys[there], elsewhere.turns[there]
+    copies = np.flatnonzero(keeper != np.arange(len(keeper)))
     links = np.concatenate([np.c_[copies, keeper[copies]], found.links])
     return Verdicts(
         keys=corpus.keys,
@@ -125,10 +126,11 @@ def decide(corpus: Corpus, keeper: NDArray[np.int64], found: Found, elsewhere: E
         by_keys=by_keys,
         by_turns=by_turns,
         similarities=similarities,
-        clusters=first_rows(len(rows), links),
-        sets=sets.astype(np.int16),
+        clusters=first_rows(len(keeper), links),
+        sets=sets,
         names=elsewhere.names,
-        similar_to=np.zeros(len(rows), np.uint64),
-        similar_turns=np.full(len(rows), -1, np.int32),
-        cosines=np.full(len(rows), np.nan, np.float32),
+        # Who compares meanings makes them arrays of their own.
+        similar_to=np.broadcast_to(np.uint64(0), len(keeper)),
+        similar_turns=np.broadcast_to(np.int32(-1), len(keeper)),
+        cosines=np.broadcast_to(np.float32(np.nan), len(keeper)),
     )

@@ -349,7 +349,7 @@ def _decided(
             division.see(seen)
             tally.add(mixed)
             preview.add(mixed)
-            dropped.append(mixed.conversations.drop_nulls("dropped"))
+            dropped.append(_of_dropped(mixed.conversations))
             yield mixed.rows
             advance(1)
     if "duplicates" in policy.tables and (count := _without_keeper(ws, dropped)):
@@ -363,11 +363,20 @@ def _without_keeper(ws: Workspace, dropped: list[pl.DataFrame]) -> int:
     """Conversations that are left out for nothing but one that is left out itself."""
     import polars as pl
 
-    reasons = pl.concat(dropped)
-    copies = reasons.filter(pl.col("dropped") == "duplicate").select("key").lazy()
-    others = reasons.filter(~pl.col("dropped").is_in(_NO_FAULT)).select(removed_by="key").lazy()
+    reasons = pl.concat(dropped).lazy()
+    copies = reasons.filter("copy").select("key")
+    others = reasons.filter(~pl.col("copy")).select(removed_by="key")
     found = ws.scan("duplicates").filter(pl.col("against").is_null()).join(copies, on="key", how="semi")
-    return int(found.join(others, on="removed_by", how="semi").select(pl.len()).collect().item())
+    return int(found.join(others, on="removed_by", how="semi").select(pl.len()).collect(engine="streaming").item())
+
+
+def _of_dropped(conversations: pl.DataFrame) -> pl.DataFrame:
+    """Those that are left out as a `copy`, or for a fault of their own: 9 bytes each."""
+    import polars as pl
+
+    copy = pl.col("dropped") == "duplicate"
+    wanted = pl.col("dropped").is_not_null() & (copy | ~pl.col("dropped").is_in(_NO_FAULT))
+    return conversations.filter(wanted).select("key", copy=copy)
 
 
 def _shards(ws: Workspace, table: str) -> list[Any]:

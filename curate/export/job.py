@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.export.chat import ChatTemplate
-    from curate.export.shuffle import Stored
+    from curate.export.shuffle import Part, Stored
     from curate.export.templates import Template
     from curate.export.tokenise import Encoder
 
@@ -87,8 +87,8 @@ class Job:
         stored = shuffle.store(converted(), self.folder / SPILL / "rows")
         return Drawn(stored, self.emulate, total, heaviest) if self.emulate else stored
 
-    def shuffled(self, stored: Stored | Drawn, epoch: int = 0) -> Iterator[pa.Table]:
-        """The stored rows in a seeded global order, as `stored.parts` tables; another epoch, another order and draw.
+    def shuffled(self, stored: Stored | Drawn, epoch: int = 0) -> Iterator[Part]:
+        """The stored rows in a seeded global order, in `stored.parts` parts; another epoch, another order and draw.
 
         Raises:
             CurateError: Not one row was drawn.
@@ -97,9 +97,9 @@ class Job:
         if isinstance(stored, Drawn):
             stored = replace(stored, seed=seed)
         rows = 0
-        for table in shuffle.shuffled(stored, seed=seed, folder=self.folder / SPILL / f"epoch-{epoch}"):
-            rows += table.num_rows
-            yield table
+        for part in shuffle.shuffled(stored, seed=seed, folder=self.folder / SPILL / f"epoch-{epoch}"):
+            rows += part.rows
+            yield part
         if isinstance(stored, Drawn):
             self.drawn[epoch] = rows
             if not rows:

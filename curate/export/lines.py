@@ -32,6 +32,6 @@ def write(job: Job, line: Callable[[dict[str, Any]], dict[str, Any]]) -> list[st
     names = [f"{job.name}.jsonl"] if job.epochs == 1 else [f"{job.name}.{epoch}.jsonl" for epoch in range(job.epochs)]
     for epoch, name in enumerate(names):
         with (job.folder / name).open("wb") as file:
-            for table in job.shuffled(stored, epoch):
-                file.writelines(text.as_py() + b"\n" for text in table["line"])
+            for part in job.shuffled(stored, epoch):
+                file.writelines(text.as_py() + b"\n" for text in part.take()["line"])
     return names

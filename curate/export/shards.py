@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -36,13 +37,21 @@ def write(
     data = job.folder / "data"
     data.mkdir()
     stored = job.store(convert)
-    for number, table in enumerate(job.shuffled(stored)):
+    for number, part in enumerate(job.shuffled(stored)):
         path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
-        options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
-        with pq.ParquetWriter(path, stamped, **options) as writer:
-            for begin in range(0, table.num_rows, ROW_GROUP):
-                rows = finish(table.slice(begin, ROW_GROUP))
-                writer.write_table(rows.select(schema.names).cast(stamped))
+        put(path, stamped, map(finish, _groups(part.take())))
+
+
+def put(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> None:
+    """Write a shard, a row group at a time; when it is written nothing here holds its rows any more."""
+    options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for rows in groups:
+            writer.write_table(rows.select(schema.names).cast(schema))
+
+
+def _groups(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(begin, ROW_GROUP) for begin in range(0, table.num_rows, ROW_GROUP))
 
 
 def required(name: str, type_: pa.DataType) -> pa.Field:

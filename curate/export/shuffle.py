@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.export.hashing import shuffle_hash
+from curate.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,8 +62,24 @@ def store(tables: Iterable[pa.Table], folder: Path) -> Stored:
     return Stored(tuple(paths), rows, nbytes)
 
 
-def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[pa.Table]:
-    """The rows in the order of a seeded hash of their column `order`, as `stored.parts` tables.
+class Part:
+    """One part of a shuffle, which leaves with whoever takes it: while the next is made, the last must be gone.
+
+    Attributes:
+        rows: How many it has.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.rows = table.num_rows
+        self._tables = [table]
+
+    def take(self) -> pa.Table:
+        """The rows; once."""
+        return self._tables.pop()
+
+
+def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[Part]:
+    """The rows in the order of a seeded hash of their column `order`, in `stored.parts` parts.
 
     Args:
         stored: Tables with a uint64 column `order`, which is not handed on.
@@ -83,11 +100,17 @@ def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[pa.
             for begin, end in pairwise(ends.tolist()):
                 writer.write_batch(_one_batch(ordered.slice(begin, end - begin)))
     for number in range(parts):
-        table = pa.Table.from_batches([_batch(path, number) for path in paths])
-        # Rebound before the yield, so that memory holds one copy while the caller writes.
-        table = table.take(np.argsort(table["order"].to_numpy(), kind="stable")).drop_columns("order")
-        pa.default_memory_pool().release_unused()
-        yield table
+        give_back()
+        yield _ordered([_batch(path, number) for path in paths])
+
+
+def _ordered(batches: list[pa.RecordBatch]) -> Part:
+    """All rows by their column `order`, without it: one column after the other, so that there is no second copy."""
+    names = batches[0].schema.names
+    columns = {name: [batch.column(name) for batch in batches] for name in names}
+    batches.clear()
+    order = pa.array(np.argsort(pa.concat_arrays(columns.pop("order")).to_numpy(), kind="stable"))
+    return Part(pa.table({name: pa.concat_arrays(columns.pop(name)).take(order) for name in names if name != "order"}))
 
 
 def _batch(path: Path, number: int) -> pa.RecordBatch:

@@ -52,7 +52,7 @@ def _measure(rows: pl.DataFrame) -> pl.DataFrame:
         words=pl.col("response").str.count_matches(r"\S+").cast(pl.Int64),
         fences=texts.fences(text),
         garbled=pl.col("response").str.count_matches(_GARBLED).cast(pl.Int64),
-        echo=(_squeezed("response") == _squeezed("prompt")) & (pl.col("response").str.len_chars() >= ECHO_CHARS),
+        echo=_echo(),
         prose=texts.prose(text),
         prompt_prose=texts.prose(pl.col("prompt")),
     ).with_columns(prose_share=pl.col("prose").str.len_chars() / pl.col("chars").replace(0, 1))
@@ -61,13 +61,24 @@ def _measure(rows: pl.DataFrame) -> pl.DataFrame:
         texts.sentence_lines(measured["prose"]).alias("sentence_lines"),
         texts.compression(measured["prose"]),
         *_word_overlap(measured),
-        pl.Series("language", _language(measured["prose"]), dtype=pl.String),
-        pl.Series("prompt_language", _language(measured["prompt_prose"]), dtype=pl.String),
+        _language(measured["prose"]).alias("language"),
+        _language(measured["prompt_prose"]).alias("prompt_language"),
     ).drop("prose", "prompt_prose")
 
 
-def _squeezed(column: str) -> pl.Expr:
-    return pl.col(column).str.to_lowercase().str.replace_all(r"[\s\p{P}]+", " ").str.strip_chars()
+def _echo() -> pl.Expr:
+    """Whether response and prompt are the same but for case, space and punctuation; what begins unlike is not."""
+    begin = r"([^\s\p{P}])"
+    begins = [pl.col(name).str.extract(begin).str.to_lowercase().fill_null("") for name in ("response", "prompt")]
+    enough = pl.col("response").str.len_chars() >= ECHO_CHARS
+    perhaps = enough & (begins[0] == begins[1])
+    response, prompt = (_squeezed(pl.when(perhaps).then(pl.col(name))) for name in ("response", "prompt"))
+    unknown = pl.col("prompt").is_null() & enough
+    return pl.when(perhaps).then(response == prompt).when(~unknown).then(pl.lit(False))
+
+
+def _squeezed(text: pl.Expr) -> pl.Expr:
+    return text.str.to_lowercase().str.replace_all(r"[\s\p{P}]+", " ").str.strip_chars()
 
 
 def _word_overlap(rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
@@ -83,21 +94,17 @@ def _word_overlap(rows: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     return counted["shared_words"], counted["prompt_words"]
 
 
-def _language(prose: pl.Series) -> list[str | None]:
+def _language(prose: pl.Series) -> pl.Series:
     """Language of each head; null when there are too few letters, or the tail is in another one."""
-    detect = language.detector()
 
-    def sure(part: pl.Series) -> list[str | None]:
-        letters = part.str.count_matches(r"\p{L}")
-        return [
-            detect(text) if count is not None and count >= language.LETTERS else None
-            for text, count in zip(part, letters, strict=True)
-        ]
+    def sure(part: pl.Series) -> pl.Series:
+        few = part.str.count_matches(r"\p{L}") < language.LETTERS
+        return language.detected(part.set(few.fill_null(True), None))
 
     words = prose.to_frame("text").select(language.words(pl.col("text"))).to_series()
     # The model takes capitals for Japanese.
     words = words.set(words == words.str.to_uppercase(), None).fill_null(words.str.to_lowercase())
-    heads = sure(words.str.slice(0, LANGUAGE_SPAN))
-    tails = sure(words.set(words.str.len_chars() <= LANGUAGE_SPAN, None).str.slice(-LANGUAGE_SPAN))
-    long = words.str.len_chars() > LANGUAGE_SPAN
-    return [head if not check or head == tail else None for head, tail, check in zip(heads, tails, long, strict=True)]
+    heads, long = sure(words.str.slice(0, LANGUAGE_SPAN)), words.str.len_chars() > LANGUAGE_SPAN
+    # A tail can only take back what the head says.
+    tails = sure(words.set(~(long & heads.is_not_null()), None).str.slice(-LANGUAGE_SPAN))
+    return heads.set((long & (heads != tails).fill_null(True)).fill_null(False), None)

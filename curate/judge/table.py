@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -76,9 +77,11 @@ def scores(
 
 def count(ws: Workspace) -> tuple[dict[str, int], dict[str, int]]:
     """Responses per status (every status, in the order of `STATUSES`) and per aspect, by name."""
-    table = ws.scan("scores")
-    by_status = dict(table.group_by("status").agg(pl.len()).collect().iter_rows())
+    statuses, aspects = Counter[str](), Counter[str]()
     names = pl.col("aspects").list.eval(pl.element().struct.field("name"))
-    named = table.select(names).explode("aspects", empty_as_null=False, keep_nulls=False)
-    aspects = named.group_by("aspects").agg(pl.len()).sort("aspects")
-    return {status: by_status.get(status, 0) for status in STATUSES}, dict(aspects.collect().iter_rows())
+    for index in ws.shards("scores"):
+        table = ws.read("scores", index, ["status", "aspects"])
+        statuses.update(table["status"].to_list())
+        named = table.select(names).explode("aspects", empty_as_null=False, keep_nulls=False)
+        aspects.update(named["aspects"].to_list())
+    return {status: statuses[status] for status in STATUSES}, dict(sorted(aspects.items()))

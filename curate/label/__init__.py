@@ -171,7 +171,8 @@ def _unmatched(ws: Workspace, side: SideFile, talk: Talk) -> int:
 
 def _count(ws: Workspace) -> LabelResult:
     table = ws.scan("labels")
-    rows = table.group_by("class", "rule").len().collect().sort("len", "class", "rule", descending=True)
+    rows = table.group_by("class", "rule").len().collect(engine="streaming")
+    rows = rows.sort("len", "class", "rule", descending=True)
     classes: Counter[str] = Counter()
     by_rule: Counter[str] = Counter()
     for class_, rule, count in rows.iter_rows():
@@ -181,7 +182,7 @@ def _count(ws: Workspace) -> LabelResult:
     texts = table.select("conflicts").explode("conflicts", empty_as_null=False, keep_nulls=False)
     kind, about = (pl.col("conflicts").str.split(": ").list.get(place, null_on_oob=True) for place in (0, 1))
     found = texts.select(kind=kind, claim=pl.when(kind == ALONE).then(about)).group_by("kind", "claim").len()
-    ordered = found.collect().sort(-pl.col("len").cast(pl.Int64), "kind", "claim")
+    ordered = found.collect(engine="streaming").sort(-pl.col("len").cast(pl.Int64), "kind", "claim")
     checked = ws.scan("conversations").filter(pl.col("marks").list.contains("verified")).select("key")
     return LabelResult(
         responses=classes.total(),
@@ -189,5 +190,5 @@ def _count(ws: Workspace) -> LabelResult:
         rules=dict(by_rule),
         conflicts={kind: count for kind, claim, count in ordered.iter_rows() if claim is None},
         claims={claim: count for _, claim, count in ordered.iter_rows() if claim is not None},
-        verified=table.join(checked, on="key", how="semi").select(pl.len()).collect().item(),
+        verified=table.join(checked, on="key", how="semi").select(pl.len()).collect(engine="streaming").item(),
     )

@@ -57,7 +57,7 @@ def test_too_few_permutations_say_how_many_it_takes():
 
 def test_rows_share_a_bucket_when_and_only_when_they_share_a_key():
     keys = [np.array(band, np.uint64) for band in ([1, 1, 2, 3, 9], [5, 6, 6, 7, 9])]
-    found = buckets(keys, np.array([0, 1, 2, 3]))
+    found = buckets(keys, np.array([0, 1, 2, 3]), len(keys))
     mine = [set(found.numbers[a:b].tolist()) for a, b in zip(found.starts, found.starts[1:], strict=False)]
     assert found.rows.tolist() == [0, 1, 2]
     assert [len(mine[0] & mine[1]), len(mine[1] & mine[2]), len(mine[0] & mine[2])] == [1, 1, 0]
@@ -65,6 +65,6 @@ def test_rows_share_a_bucket_when_and_only_when_they_share_a_key():
 
 
 def test_no_rows_have_no_buckets():
-    found = buckets([np.array([1, 1], np.uint64)], np.empty(0, np.int64))
+    found = buckets([np.array([1, 1], np.uint64)], np.empty(0, np.int64), 1)
     assert found.rows.tolist() == []
     assert found.starts.tolist() == [0]

@@ -77,7 +77,7 @@ def test_datasketch_finds_the_same_candidates(workspace, words):
     for key, sketch in enumerate(sketches):
         lsh.insert(key, sketch)
     theirs = {(key, other) for key, sketch in enumerate(sketches) for other in lsh.query(sketch) if key != other}
-    shared = buckets(band_keys(signatures, count, values), np.arange(25))
+    shared = buckets(band_keys(signatures, count, values), np.arange(25), count)
     pairs = pl.DataFrame({"row": np.repeat(shared.rows, np.diff(shared.starts)), "bucket": shared.numbers})
     ours = pairs.join(pairs, on="bucket").filter(pl.col("row") != pl.col("row_right"))
     assert {*ours.select("row", "row_right").iter_rows()} == theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,28 @@ def test_shards_have_one_schema_and_say_how_they_were_made(tmp_path: Path, monke
         assert json.loads(parquet.schema_arrow.metadata[b"curate"])["policy"]["weighting"] == "coarse"
         assert parquet.metadata.row_group(0).column(0).compression == "ZSTD"
     assert pl.read_parquet(out / "data" / "*.parquet")["id"].n_unique() == len(ROWS)
+
+
+@pytest.mark.parametrize("format", ["crlft", "trl", "openai-jsonl", "openchat-jsonl"])
+def test_a_part_is_gone_before_the_next_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    monkeypatch.setattr(shuffle, "PART_BYTES", 1000)
+    monkeypatch.setattr(shuffle, "_PART_ROWS", 4)
+    parts: list[weakref.ref[Any]] = []
+    take, make_next = shuffle.Part.take, shuffle._ordered
+
+    def taken(part: shuffle.Part) -> Any:
+        table = take(part)
+        parts.append(weakref.ref(table))
+        return table
+
+    def made(batches: list[Any]) -> shuffle.Part:
+        assert not any(part() is not None for part in parts)
+        return make_next(batches)
+
+    monkeypatch.setattr(shuffle.Part, "take", taken)
+    monkeypatch.setattr(shuffle, "_ordered", made)
+    export(make(tmp_path / "ws", ROWS, shard=7).path, tmp_path / "out", format=format, quiet=True)
+    assert len(parts) >= 3
 
 
 def test_the_order_is_shuffled_seeded_and_not_that_of_the_shards(tmp_path: Path) -> None:

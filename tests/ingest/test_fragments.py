@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import string
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
+from curate.ingest import regroup, table
 from curate.ingest.conversation import Conversation, Message
 from curate.ingest.fragments import Piece, base_of, join
 
@@ -140,6 +142,23 @@ def test_pieces_that_lie_apart_find_each_other(tmp_path: Path, suffix: str) -> N
         assert [message["content"] for message in row["messages"]] == [f"{base[-1]} says {n}" for n in range(11)]
         assert records[row["source_row"]]["id"].startswith(f"{base}_")
         assert all(records[joined]["id"].startswith(f"{base}_") for joined in row["joined_rows"])
+
+
+def test_pieces_find_each_other_over_many_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their places wait in several parts on disk, and those of one conversation are in the same."""
+    monkeypatch.setattr(table, "SHARD_ROWS", 5)
+    monkeypatch.setattr(regroup, "PART_SHARDS", 1)
+    records = [piece(name, *places) for places in ((0, 3), (2, 6)) for name in string.ascii_letters[:30]]
+    result, rows = read(tmp_path / "v3.json", records, tmp_path / "ws")
+    assert (result.conversations, result.joined) == (30, 30)
+    assert all(len(row["messages"]) == 6 for row in rows)
+
+
+def test_conversations_that_are_no_pieces_are_not_remembered(tmp_path: Path) -> None:
+    records = [{"id": f"id {n}", "conversations": turns(0, 4, f"W{n}")} for n in range(9)] + [piece("A", 0, 3)]
+    read(tmp_path / "v3.json", records, tmp_path / "ws")
+    ws = curate.Workspace(tmp_path / "ws")
+    assert len(regroup._pieces(ws, 0, {str(tmp_path / "v3.json"): 0})) == 1
 
 
 @given(

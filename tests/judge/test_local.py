@@ -182,6 +182,29 @@ def test_any_text_gets_a_reward_between_0_and_1_and_its_neighbours_do_not_matter
         assert pl.concat(alone).equals(together)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "response", "expected"),
+    [
+        ("Open the valve first, and then the pump, please.", "open the VALVE first - and then the pump; please", True),
+        ("  «Open the valve first, and then the pump, please.»", "Open the valve first and then the pump please", True),
+        ("Open the valve first, and then the pump, please.", "Open the valve first, and then the pumps, pleas", False),
+        ("Open the valve first, and then the pump, please.", "Shut the valve first, and then the pump, please.", False),
+        ("… !", "-" * 50, True),
+        ("ΟΔΟΣ " * 10, "οδος " * 10, True),
+        ("Short", "short.", False),
+        (None, "Open the valve first, and then the pump, please.", None),
+        (None, "Short.", False),
+    ],
+)
+def test_an_echo_is_the_prompt_but_for_case_space_and_punctuation(
+    prompt: str | None, response: str, expected: bool | None
+) -> None:
+    answer = {"role": "assistant", "content": response}
+    asked = [] if prompt is None else [{"role": "user", "content": prompt}]
+    frame = pl.DataFrame({"key": [0], "messages": [[*asked, answer]]}, schema_overrides=SCHEMA)
+    assert features.features(frame)["echo"].to_list() == [expected]
+
+
 def test_features_are_exactly_the_columns_rules_may_ask_about() -> None:
     from curate.rules import COLUMNS, schema
 

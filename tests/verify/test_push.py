@@ -19,6 +19,7 @@ import pytest
 from curate.errors import CurateError, InputError
 from curate.export import export
 from curate.push import PART, push
+from curate.seal import sealed, unsealed
 from tests.export.workspaces import conversation, make, talk
 
 TOKEN = "hf_" + "a" * 34

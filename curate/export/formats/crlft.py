@@ -18,9 +18,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curate.export import card
+from curate.export import card, shards
 from curate.export.pack import grouped
 from curate.export.ragged import flat, lists, positions
 
@@ -109,12 +108,9 @@ def write(job: Job, *, packed: pa.Schema = PACKED) -> None:
 
     # Columns that follow from others wait until a row is written: they take as much room again.
     stored = job.store(lambda rows: as_arrow(rows.select("order", *(n for n in schema.names if n in rows.columns))))
-    for number, table in enumerate(job.shuffled(stored)):
+    for number, part in enumerate(job.shuffled(stored)):
         path = data / f"{job.name}-{number:05}-of-{stored.parts:05}.parquet"
-        options = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
-        with pq.ParquetWriter(path, stamped, **options) as writer:
-            for rows in _groups(job, table):
-                writer.write_table(rows.select(written.names).cast(stamped))
+        shards.put(path, stamped, _groups(job, part.take()))
     (job.folder / "chat_template.jinja").write_text(template, "utf-8")
     (job.folder / "README.md").write_text(card.render(job), "utf-8")
 

@@ -53,9 +53,14 @@ def write(job: Job) -> None:
     stored = job.store(_tokens)
     for epoch in range(job.epochs):
         with pq.ParquetWriter(job.folder / f"{job.name}.{epoch}.parquet", schema, compression="zstd") as writer:
-            for table in job.shuffled(stored, epoch):
-                for rows, sizes in _groups(job, table):
-                    writer.write_table(_rows(rows, sizes).cast(schema))
+            for part in job.shuffled(stored, epoch):
+                _put(writer, schema, _groups(job, part.take()))
+
+
+def _put(writer: pq.ParquetWriter, schema: pa.Schema, groups: Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]) -> None:
+    """Write a part; when it is written nothing here holds its rows any more."""
+    for rows, sizes in groups:
+        writer.write_table(_rows(rows, sizes).cast(schema))
 
 
 def _tokens(rows: pl.DataFrame) -> pa.Table:

@@ -30,8 +30,8 @@ def write(job: Job) -> None:
     stored = job.store(_lines)
     for epoch in range(job.epochs):
         with (job.folder / f"{job.name}.{epoch}.jsonl").open("wb") as file:
-            for table in job.shuffled(stored, epoch):
-                file.writelines(line.as_py() + b"\n" for line in table["line"])
+            for part in job.shuffled(stored, epoch):
+                file.writelines(line.as_py() + b"\n" for line in part.take()["line"])
 
 
 def _lines(rows: pl.DataFrame) -> pa.Table:

@@ -27,8 +27,8 @@ def write(job: Job) -> None:
     for epoch in range(job.epochs):
         file = f"{job.name}.parquet" if job.epochs == 1 else f"{job.name}.{epoch}.parquet"
         with pq.ParquetWriter(job.folder / file, SCHEMA, compression="zstd") as writer:
-            for table in job.shuffled(stored, epoch):
-                writer.write_table(table.select(SCHEMA.names).cast(SCHEMA), row_group_size=crlft.ROW_GROUP)
+            for part in job.shuffled(stored, epoch):
+                writer.write_table(part.take().select(SCHEMA.names).cast(SCHEMA), row_group_size=crlft.ROW_GROUP)
 
 
 def _rows(rows: pl.DataFrame) -> pa.Table:
