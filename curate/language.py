@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from curate.texts import prose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 SURE = 0.8  # probability
 LETTERS = 40  # fewer letters than this say too little
@@ -102,33 +99,12 @@ def scripts(heads: pl.Series) -> pl.Series:
 def detected(texts: pl.Series) -> pl.Series:
     """As `detector`, of many texts; null where there is no text.
 
-    It is told by a kernel of our own, six times as fast, whose compiler takes some 100 MB: for those who ask about
-    every text.
-
     Args:
         texts: Without line breaks.
     """
-    from curate import language_model
-
-    frame = pl.DataFrame({"text": texts}).with_row_index("row").drop_nulls("text")
-    own, model = frame["text"], language_model.model()
-    if model is None:
-        told = pl.Series([detector()(text) for text in own], dtype=pl.String)
-    else:
-        places, probabilities = model.predict(*as_bytes(own))
-        # In double precision, as the library hands them on.
-        certain = pl.Series(probabilities).cast(pl.Float64) >= SURE
-        names = pl.Series(model.labels.tolist(), dtype=pl.String).gather(places)
-        told = names.zip_with(certain, pl.Series([None], dtype=pl.String).new_from_index(0, len(names)))
-    return pl.Series([None], dtype=pl.String).new_from_index(0, len(texts)).scatter(frame["row"], told)
-
-
-def as_bytes(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """UTF-8 of all texts, and where each begins."""
-    data = "".join(texts).encode()
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(texts.str.len_bytes().to_numpy(), out=offsets[1:])
-    return np.frombuffer(data, np.uint8), offsets
+    detect = detector()
+    told = [None if text is None else detect(text) for text in texts]
+    return pl.Series(told, dtype=pl.String)
 
 
 @cache
