@@ -122,6 +122,7 @@ def held(out: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             lock.unlink()
+            flush(out.parent)
         os.close(handle)
 
 
