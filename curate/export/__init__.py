@@ -278,7 +278,7 @@ def export(
             pass
         return _result(out, format, policy.note, tally.as_dict(), (), preview=preview)
 
-    with ws.lock():
+    with ws.lock(), folders.held(out.resolve()):
         made_of = fingerprint(VERSION, facts, [_shards(ws, table) for table in ("conversations", *policy.tables)])
         # Through a symbolic link, so that the link itself is not replaced.
         folders.restore(out.resolve())

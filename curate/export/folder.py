@@ -102,6 +102,53 @@ def check_outside(out: Path, workspace: Path) -> None:
 
 
 @contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Hold the place of an export against a second curate that would write there, from whatever workspace.
+
+    Raises:
+        CurateError: Another process holds it, or the place cannot be written.
+    """
+    lock = _beside(out, "lock")
+    try:
+        make_folder(out.parent)
+        handle = _locked(lock)
+    except BlockingIOError:
+        what = "another curate is writing this export"
+        raise CurateError(what, where=out, hint="wait for it, or name another folder with -o") from None
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+            flush(out.parent)
+        os.close(handle)
+
+
+def _locked(lock: Path) -> int:
+    """The handle of a lock that is held, and is still the one that others would find there."""
+    import fcntl
+
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if lock.stat().st_ino == os.fstat(handle).st_ino:
+                    return handle
+        except OSError:
+            os.close(handle)
+            raise
+        os.close(handle)  # whoever had it has just removed it
+
+
+def _unwritable(out: Path, error: OSError) -> CurateError:
+    what = f"the export cannot be written: {error.strerror or error}"
+    return CurateError(what, where=out, hint="nothing was kept of it; make room, or name another folder with -o")
+
+
+@contextmanager
 def whole(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its place, flushed to disk, when the block succeeds.
 
@@ -124,11 +171,7 @@ def whole(out: Path) -> Iterator[Path]:
         flush(out.parent)
         _remove(replaced)
     except OSError as error:
-        raise CurateError(
-            f"the export cannot be written: {error.strerror or error}",
-            where=out,
-            hint="nothing was kept of it; make room, or name another folder with -o",
-        ) from error
+        raise _unwritable(out, error) from error
     finally:
         _remove(temporary)
 

@@ -11,6 +11,7 @@ import pytest
 from scenes import STAGES, Scene, Zygote, files
 
 import curate
+from curate.export.folder import held
 
 stages = pytest.mark.parametrize("stage", STAGES)
 BUG = ("Traceback", "internal error")
@@ -100,6 +101,24 @@ def test_no_room_for_the_next_change_is_an_error_that_names_the_file(
         assert not any(word in end.stderr for word in BUG), end.stderr
         assert end.code == 0 or ("No space left on device" in end.stderr and "--> " in end.stderr), end.stderr
         assert not list(folder.rglob("*.tmp"))
+    end = zygote.run(scene.argv, folder)
+    assert end.code == 0, end.stderr
+    assert scene.differences(folder) == []
+
+
+def test_two_exports_of_two_workspaces_into_one_folder_are_one_whole_export(
+    zygote: Zygote, flow: dict[str, Scene], tmp_path: Path
+) -> None:
+    """The second removed the folder that the first was still writing to."""
+    scene = flow["export"]
+    folder = scene.place(tmp_path / "scene")
+    with held((folder / "shards").resolve()):
+        end = zygote.run(scene.argv, folder)
+        assert end.code == 2
+        assert "another curate is writing this export" in end.stderr
+        assert "wait for it" in end.stderr
+        assert not (folder / "shards").exists()
+    (folder / ".shards.lock").touch()  # left by one that was killed
     end = zygote.run(scene.argv, folder)
     assert end.code == 0, end.stderr
     assert scene.differences(folder) == []
