@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
-from curate.export import publish
+from curate.export import keepers, publish
 from curate.export.apart import Apart
 from curate.export.emulate import Division
 from curate.export.halfway import Halfway
@@ -39,8 +39,6 @@ __all__ = ["ExportResult", "check", "export", "inputs", "known_formats"]
 
 # Rises when the same inputs and options give other files.
 VERSION = 7
-# Why a conversation is left out without a fault of its own, so that no copy of it would do better.
-_NO_FAULT = ("duplicate", "only", "over_cap", "sampled_out")
 # Every table that may take part.
 INPUTS = (
     "conversations",
@@ -349,34 +347,14 @@ def _decided(
             division.see(seen)
             tally.add(mixed)
             preview.add(mixed)
-            dropped.append(_of_dropped(mixed.conversations))
+            dropped.append(keepers.left_out(mixed.conversations))
             yield mixed.rows
             advance(1)
-    if "duplicates" in policy.tables and (count := _without_keeper(ws, dropped)):
+    if "duplicates" in policy.tables and (count := keepers.without(ws, dropped)):
         talk.warn(
             f"{count:,} conversations are left out as duplicates of ones that are left out, too; run `curate dedup` "
             "again: of copies it keeps one that has none of the flags in `left_out` of keep.toml, and no benchmark item"
         )
-
-
-def _without_keeper(ws: Workspace, dropped: list[pl.DataFrame]) -> int:
-    """Conversations that are left out for nothing but one that is left out itself."""
-    import polars as pl
-
-    reasons = pl.concat(dropped).lazy()
-    copies = reasons.filter("copy").select("key")
-    others = reasons.filter(~pl.col("copy")).select(removed_by="key")
-    found = ws.scan("duplicates").filter(pl.col("against").is_null()).join(copies, on="key", how="semi")
-    return int(found.join(others, on="removed_by", how="semi").select(pl.len()).collect(engine="streaming").item())
-
-
-def _of_dropped(conversations: pl.DataFrame) -> pl.DataFrame:
-    """Those that are left out as a `copy`, or for a fault of their own: 9 bytes each."""
-    import polars as pl
-
-    copy = pl.col("dropped") == "duplicate"
-    wanted = pl.col("dropped").is_not_null() & (copy | ~pl.col("dropped").is_in(_NO_FAULT))
-    return conversations.filter(wanted).select("key", copy=copy)
 
 
 def _shards(ws: Workspace, table: str) -> list[Any]:
