@@ -41,7 +41,7 @@ def test_a_lost_node_changes_nothing(
         capture_output=True,
         text=True,
         check=False,
-        timeout=500,
+        timeout=1500,
         env={**os.environ, "PYTHONPATH": str(folder)},
     )
     assert run.returncode == 0, run.stderr
