@@ -146,16 +146,15 @@ def test_a_clock_that_is_wrong_by_years_keeps_nobody_waiting_for_years(
         assert len(server.bodies) == RESPONSES + 2, "and nothing is bought again when the clock is right"
 
 
-@pytest.mark.parametrize("seed", range(3))
 def test_killed_while_a_batch_is_handed_in_or_fetched_no_line_is_in_two_batches(
-    zygote: Zygote, tmp_path: Path, seed: int
+    zygote: Zygote, tmp_path: Path
 ) -> None:
     def line(given: dict[str, Any]) -> dict[str, Any]:
         body = json.loads(completion(named(given["body"])))
         return {"custom_id": given["custom_id"], "response": {"status_code": 200, "body": body}}
 
     folders = {}
-    for name, moments in (("whole", None), ("scene", random.Random(seed))):
+    for name, moments in (("whole", None), ("scene", random.Random(0))):
         folder = folders[name] = make(tmp_path / name)
         with serve(lambda *_: (500, JSON, b"{}")) as server:
             server.batches = batches = Batches(lambda lines: ([line(one) for one in lines], []))

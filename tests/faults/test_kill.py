@@ -19,7 +19,7 @@ def test_killed_before_any_change_of_the_disk(
     """One after the other, so that what one kill left behind meets the next."""
     scene = flow[stage]
     folder = scene.place(tmp_path / "scene")
-    for point in random.Random(stage).sample(range(1, scene.changes + 1), 4):
+    for point in random.Random(stage).sample(range(1, scene.changes + 1), 2):
         end = zygote.run(scene.argv, folder, fault={"kill": point})
         assert end.code in (-signal.SIGKILL, 0), end.stderr  # less is left to do each time
     end = zygote.run(scene.argv, folder)
@@ -44,7 +44,7 @@ def test_the_power_goes_and_what_was_not_flushed_is_gone(
 ) -> None:
     scene = flow[stage]
     moments = random.Random(stage)
-    for number, point in enumerate(moments.sample(range(1, scene.changes + 1), 3)):
+    for number, point in enumerate(moments.sample(range(1, scene.changes + 1), 2)):
         folder = scene.place(tmp_path / "scene")
         disk = tmp_path / f"disk-{number}"
         end = zygote.run(scene.argv, folder, fault={"cut": point, "disk": str(disk)})

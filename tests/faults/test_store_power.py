@@ -69,7 +69,7 @@ def test_what_the_store_has_said_is_kept_outlives_the_power(flushed: Path, tmp_p
     watched = {"LD_PRELOAD": str(flushed), "FLUSHED_OF": str(folder), "FLUSHED_TO": str(disk)}
     environment = {**os.environ, "PYTHONPATH": str(Path(curate.__file__).parents[1]), **watched}
     path, said, number = folder / store.FILE, "", 0
-    for cut in range(4):
+    for cut in range(2):
         command = [sys.executable, "-c", PROGRAM, str(path), str(number)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
             assert process.stdout
