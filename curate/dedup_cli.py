@@ -14,7 +14,7 @@ def dedup(
     workspace: WorkspaceOption = DEFAULT,
     unit: Annotated[str, typer.Option(help="What is compared: conversation, prompts or responses.")] = "conversation",
     threshold: Annotated[float, typer.Option(help="Jaccard similarity of a near duplicate, 0.01 to 1.")] = 0.7,
-    num_perm: Annotated[int, typer.Option(help="Values per MinHash signature.")] = 128,
+    num_perm: Annotated[int, typer.Option(help="Values per MinHash signature.")] = 64,
     by_reward: Annotated[bool, typer.Option(help="Of one class, keep the copy with the better reward.")] = False,
     policy: Annotated[str, typer.Option(help="Which copy stays.")] = "keep.toml",
     against: Annotated[

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from measure import main
 
-from curate.dedup import minhash
+from curate.dedup import Options, minhash
 from curate.dedup.texts import Texts, batches, in_order, texts
 from curate.workspace import Workspace
 
@@ -17,7 +17,7 @@ def prepare(workspace: Path) -> list[Texts]:
 
 
 def removed(loaded: list[Texts], threshold: float, cores: int) -> list[int]:
-    a, b = minhash.permutations(128)
+    a, b = minhash.permutations(Options().num_perm)
     for _ in in_order(lambda batch: minhash.signatures(*batch.arrays, a, b), loaded):
         pass
     return []

@@ -73,7 +73,7 @@ class Options:
 
     unit: str = "conversation"
     threshold: float = 0.7
-    num_perm: int = 128
+    num_perm: int = 64
     by_reward: bool = False
     policy: str = "keep.toml"
     against: Sequence[str] = ()
@@ -106,7 +106,7 @@ def dedup(
     *,
     unit: str = "conversation",
     threshold: float = 0.7,
-    num_perm: int = 128,
+    num_perm: int = 64,
     by_reward: bool = False,
     policy: str = "keep.toml",
     against: Sequence[str | Path] = (),

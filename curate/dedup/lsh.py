@@ -13,7 +13,7 @@ from math import ceil, log1p
 from curate.errors import CurateError
 
 # Chance that a pair exactly at the threshold shares a band; pairs above it do more often.
-RECALL = 0.989
+RECALL = 0.987
 # Largest number of permutations: one signature stays within the first cache of any processor.
 MOST_PERMUTATIONS = 4096
 
@@ -25,9 +25,9 @@ LOWEST = 0.01
 def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
     """The number of bands, and of signature values in each.
 
-    Values per band rise with the corpus (5 up to 10 million conversations, 6 up to a billion, then
-    7), because chance candidates grow with its square; they fall where a low threshold needs more
-    bands than `num_perm` has values for.
+    Values per band rise with the corpus (4 up to a million conversations, 5 up to 10 million, 6 up to
+    a billion, then 7), because chance candidates grow with its square; they fall where a low threshold
+    needs more bands than `num_perm` has values for.
 
     Args:
         threshold: Jaccard similarity from which on two conversations are duplicates, up to 1.
@@ -44,9 +44,9 @@ def bands(threshold: float, num_perm: int, rows: int) -> tuple[int, int]:
         raise CurateError(
             f"the number of permutations is {num_perm}",
             where="--num-perm",
-            hint=f"give a whole number from 1 to {MOST_PERMUTATIONS}; 128 is usual",
+            hint=f"give a whole number from 1 to {MOST_PERMUTATIONS}; 64 is usual, 128 above a million conversations",
         )
-    widest = 5 if rows <= 10**7 else 6 if rows <= 10**9 else 7
+    widest = 4 + sum(rows > limit for limit in (10**6, 10**7, 10**9))
     for values in range(widest, 0, -1):
         count = bands_needed(threshold, values)
         if count * values <= num_perm:

@@ -46,11 +46,12 @@ def sign(ws: Workspace, unit: str, num_perm: int, advance: Callable[[int], None]
             batch["content_hash"] if unit == "conversation" else pa.array(_hashes(some)),
             pa.array((texts(batch["messages"]) if unit == "prompts" else some).characters()),
             pa.array(tokens),
-            pa.ListArray.from_arrays(pa.array((some.rows - some.rows[0]).astype(np.int32)), _within(ends, some)),
+            pa.ListArray.from_arrays(
+                pa.array((some.rows - some.rows[0]).astype(np.int32)), _within(ends, some), schema.field("ends").type
+            ),
             _rows_of_bytes(values),
         ]
-        typed = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
-        return pa.Table.from_arrays(typed, schema=schema)
+        return pa.Table.from_arrays(columns, schema=schema)
 
     def shard(index: int) -> pa.Table:
         made = []

@@ -115,7 +115,7 @@ def test_datasketch_can_ask_the_index(old, address):
 
     dedup(old.path, index=address, quiet=True)
     storage = {"type": "redis", "basename": b"curate:conversation:lsh:", "redis": parse_url(address)}
-    lsh = MinHashLSH(num_perm=128, params=(25, 5), storage_config=storage, prepickle=False)
+    lsh = MinHashLSH(num_perm=64, params=(16, 4), storage_config=storage, prepickle=False)
     signature = np.frombuffer(old.scan("signatures").collect()["signature"][1], "<u4")
     found = lsh.query(MinHash(seed=1, scheme="affine32", hashvalues=signature))
     assert [identity.split(b":")[1] for identity in found] == [b"1"]
@@ -134,7 +134,7 @@ def test_the_password_is_in_no_table_manifest_or_message(old, new, address, capf
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_perm": 256}, "num_perm 128, not 256"),
+        ({"num_perm": 256}, "num_perm 64, not 256"),
         ({"threshold": 0.5}, "from a similarity of 0.7 on"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_second_run_does_nothing_until_the_other_set_changes(workspace, words,
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_perm": 64, "threshold": 0.9}, "num_perm 128, not 64"), ({"unit": "prompts"}, "no signatures")],
+    [({"num_perm": 32, "threshold": 0.9}, "num_perm 64, not 32"), ({"unit": "prompts"}, "no signatures")],
 )
 def test_signatures_of_another_kind_are_refused(workspace, words, old, options, message):
     ws = workspace(rows(words))
@@ -113,7 +113,7 @@ def test_signatures_of_another_kind_are_refused(workspace, words, old, options, 
 def test_an_index_of_another_kind_is_refused(workspace, words, old, tmp_path):
     dedup(old.path, index=tmp_path / "index", quiet=True)
     ws = workspace(rows(words))
-    with pytest.raises(CurateError, match="num_perm 128, not 256"):
+    with pytest.raises(CurateError, match="num_perm 64, not 256"):
         dedup(ws.path, against=[tmp_path / "index"], num_perm=256, quiet=True)
     with pytest.raises(CurateError, match="unit conversation, not prompts"):
         dedup(ws.path, against=[tmp_path / "index"], unit="prompts", quiet=True)
@@ -194,7 +194,7 @@ def test_an_index_of_another_kind_is_not_written_to(workspace, words, old, tmp_p
     dedup(old.path, index=tmp_path / "index", quiet=True)
     before = sorted(path.name for path in (tmp_path / "index").iterdir())
     ws = workspace(rows(words))
-    with pytest.raises(CurateError, match="num_perm 128, not 256"):
+    with pytest.raises(CurateError, match="num_perm 64, not 256"):
         dedup(ws.path, num_perm=256, index=tmp_path / "index", quiet=True)
     assert sorted(path.name for path in (tmp_path / "index").iterdir()) == before
     assert not ws.shards("duplicates")

@@ -52,7 +52,7 @@ def test_the_table_is_what_datasketch_would_make(workspace, words):
     assert frame["tokens"].to_list() == [61] * 3
     assert frame["chars"].to_list() == [len(words(i, 60)) for i in range(3)]
     values = [np.frombuffer(value, "<u4") for value in frame["signature"]]
-    sketches = [MinHash(seed=1, scheme="affine32", hashvalues=value, num_perm=128) for value in values]
+    sketches = [MinHash(seed=1, scheme="affine32", hashvalues=value, num_perm=64) for value in values]
     assert sketches[0].jaccard(sketches[0]) == 1
     assert sketches[0].jaccard(sketches[1]) == np.mean(values[0] == values[1]) < 0.1
 
@@ -71,8 +71,8 @@ def test_datasketch_finds_the_same_candidates(workspace, words):
     ws = workspace([[("user", " ".join(text))] for text in texts])
     dedup(ws.path, quiet=True)
     signatures = np.array([np.frombuffer(value, "<u4") for value in ws.scan("signatures").collect()["signature"]])
-    count, values = bands(0.7, 128, 25)
-    lsh = MinHashLSH(num_perm=128, params=(count, values))
+    count, values = bands(0.7, 64, 25)
+    lsh = MinHashLSH(num_perm=64, params=(count, values))
     sketches = [MinHash(seed=1, scheme="affine32", hashvalues=row) for row in signatures]
     for key, sketch in enumerate(sketches):
         lsh.insert(key, sketch)
