@@ -111,7 +111,7 @@ def hist(found: dict[str, Any]) -> str:
     return f"{most['cpu']:.1f} CPU s, {most['peak']:,.0f} MiB"
 
 
-DEDUP = "python benchmarks/dedup/run.py --tools daft_minhash,rensa_deduplicator --cores 1 --runs 1 --folder bench"
+DEDUP = "python benchmarks/dedup/run.py --tools daft_minhash,rensa_deduplicator --cores 1 --runs 3 --folder bench"
 SAME_TEXT = (
     "All read the same texts from Parquet and end with the rows to remove. Daft and rensa answer with what their "
     "signatures say; curate checks each candidate by true similarity, keeps the best copy, finds contained beginnings, "

@@ -225,7 +225,7 @@ def main() -> int:
             three = workspace(dump, 3 * told.rows, folder)
             found["thrice"] = command(three, tokenizer, template, folder / "thrice")
     if told.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(found))
     else:
         for name, values in found.items():
             print(name)

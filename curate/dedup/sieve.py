@@ -29,32 +29,26 @@ class Sieve:
 
     def add(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Let these pass from now on; which ones passed before, those further ahead among them."""
-        passed: NDArray[np.bool_] = _set(self._bits, hashes)
-        return passed
+        return self._pass(hashes, True)
 
     def has(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which ones pass."""
-        found: NDArray[np.bool_] = _test(self._bits, hashes)
-        return found
+        return self._pass(hashes, False)
+
+    def _pass(self, hashes: NDArray[np.uint64], let: bool) -> NDArray[np.bool_]:
+        passed: NDArray[np.bool_] = _pass(self._bits, hashes, let)
+        return passed
 
 
 @compiled
-def _set(bits: Bytes, hashes: Hashes) -> NDArray[np.bool_]:
+def _pass(bits: Bytes, hashes: Hashes, let: bool) -> NDArray[np.bool_]:
+    """Which hashes find their bit set; with `let` it is set from then on."""
     mask = np.uint64(8 * bits.size - 1)
     passed = np.empty(hashes.size, np.bool_)
     for i in range(hashes.size):
         place = hashes[i] & mask
         bit = np.uint8(1) << np.uint8(place & np.uint64(7))
         passed[i] = bits[place >> np.uint64(3)] & bit
-        bits[place >> np.uint64(3)] |= bit
+        if let:
+            bits[place >> np.uint64(3)] |= bit
     return passed
-
-
-@compiled
-def _test(bits: Bytes, hashes: Hashes) -> NDArray[np.bool_]:
-    mask = np.uint64(8 * bits.size - 1)
-    found = np.empty(hashes.size, np.bool_)
-    for i in range(hashes.size):
-        place = hashes[i] & mask
-        found[i] = (bits[place >> np.uint64(3)] >> np.uint8(place & np.uint64(7))) & np.uint8(1)
-    return found

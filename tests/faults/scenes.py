@@ -111,6 +111,20 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
+def copied(finished: Path, folder: Path) -> tuple[Path, dict[str, bytes]]:
+    """A copy below a folder, and its files."""
+    copy = folder / "scene"
+    shutil.copytree(finished, copy)
+    return copy, files(copy)
+
+
+def ends_as_ever(zygote: Zygote, scene: Scene, folder: Path) -> None:
+    """Run a stage, and hold what it leaves to the bytes of an undisturbed run."""
+    end = zygote.run(scene.argv, folder)
+    assert end.code == 0, end.stderr
+    assert scene.differences(folder) == []
+
+
 def scenes(zygote: Zygote, folder: Path) -> dict[str, Scene]:
     """Every stage of the flow, each after those before it."""
     here = folder / "flow"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scenes import STAGES, Scene, Zygote, files
+from scenes import STAGES, Zygote, copied, files
 
 import curate
 from curate.doctor import PROBLEM
@@ -25,20 +25,11 @@ def problems(workspace: Path) -> dict[str, str | None]:
     return {check.name: check.hint for check in curate.doctor(workspace).checks if check.status == PROBLEM}
 
 
-@pytest.fixture(scope="module")
-def finished(flow: dict[str, Scene], zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = flow["export"].place(tmp_path_factory.mktemp("damage") / "scene")
-    assert zygote.run(STAGES["export"], folder).code == 0
-    return folder
-
-
 @pytest.mark.parametrize("table", ["flags", "labels", "tasks", "signatures", "duplicates", "scores"])
 def test_a_changed_byte_in_a_table_is_found_named_and_redone(
     finished: Path, zygote: Zygote, tmp_path: Path, table: str
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     shard = folder / "ws" / table / "part-00001.parquet"
     stage = TABLES[table].stage.split()[0]
     for place in random.Random(table).sample(range(shard.stat().st_size), 3):
@@ -58,9 +49,7 @@ def test_a_changed_byte_in_a_table_is_found_named_and_redone(
 def test_a_changed_byte_in_what_was_ingested_is_put_back_from_another_ingest(
     finished: Path, zygote: Zygote, tmp_path: Path, table: str
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     shard = folder / "ws" / table / "part-00001.parquet"
     flip(shard, shard.stat().st_size // 2)
     found = problems(folder / "ws")
@@ -76,9 +65,7 @@ def test_a_changed_byte_in_what_was_ingested_is_put_back_from_another_ingest(
 def test_a_changed_byte_in_an_export_is_found_and_the_export_made_again(
     finished: Path, zygote: Zygote, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     names = sorted(name for name in whole if name.startswith("shards/"))
     assert len(names) >= 4
     for name in names:

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from scenes import STAGES, Scene, Zygote
+from scenes import STAGES, Scene, Zygote, ends_as_ever
 
 stages = pytest.mark.parametrize("stage", STAGES)
 
@@ -22,9 +22,7 @@ def test_killed_before_any_change_of_the_disk(
     for point in random.Random(stage).sample(range(1, scene.changes + 1), 2):
         end = zygote.run(scene.argv, folder, fault={"kill": point})
         assert end.code in (-signal.SIGKILL, 0), end.stderr  # less is left to do each time
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -33,9 +31,7 @@ def test_killed_at_any_moment(zygote: Zygote, flow: dict[str, Scene], tmp_path: 
     folder = scene.place(tmp_path / "scene")
     for _ in range(2):
         zygote.run(scene.argv, folder, signals=[[moments.uniform(0, scene.seconds), signal.SIGKILL]])
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -76,9 +72,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(
     assert end.code == 130, end.stderr
     assert "Traceback" not in end.stderr
     assert not list(folder.rglob("*.tmp"))
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -93,6 +87,4 @@ def test_ctrl_c_twice_is_no_traceback_and_loses_nothing(
         end = zygote.run(scene.argv, folder, signals=signals)
         assert end.code in (130, -signal.SIGINT, 0), end.stderr
         assert "Traceback" not in end.stderr
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)

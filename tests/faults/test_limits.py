@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scenes import STAGES, Scene, Zygote, files
+from scenes import STAGES, Scene, Zygote, ends_as_ever, files
 
 import curate
 from curate.export.folder import held
@@ -30,9 +30,7 @@ def test_a_disk_that_is_full_is_named_and_nothing_is_kept_of_what_did_not_fit(
         assert not any(word in end.stderr for word in BUG), end.stderr
         assert end.code == 0 or "error: " in end.stderr
         assert not list(folder.rglob("*.tmp"))
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -48,9 +46,7 @@ def test_no_more_open_files_is_an_error_and_no_bug(
         codes.append(end.code)
     assert set(codes) <= {0, 2}
     assert 2 in codes
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -83,9 +79,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert "cannot be written: Permission denied" in end.stderr
     assert re.search("--> .*(ws|shards)", end.stderr)
     assert files(folder) == files(scene.before), "and nothing was touched"
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -101,9 +95,7 @@ def test_no_room_for_the_next_change_is_an_error_that_names_the_file(
         assert not any(word in end.stderr for word in BUG), end.stderr
         assert end.code == 0 or ("No space left on device" in end.stderr and "--> " in end.stderr), end.stderr
         assert not list(folder.rglob("*.tmp"))
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 def test_two_exports_of_two_workspaces_into_one_folder_are_one_whole_export(
@@ -119,9 +111,7 @@ def test_two_exports_of_two_workspaces_into_one_folder_are_one_whole_export(
         assert "wait for it" in end.stderr
         assert not (folder / "shards").exists()
     (folder / ".shards.lock").touch()  # left by one that was killed
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)
 
 
 @stages
@@ -135,6 +125,4 @@ def test_a_second_curate_is_told_and_the_first_ends_as_ever(
         assert end.code == 2
         assert "another curate is writing to this workspace" in end.stderr
         assert "wait for it" in end.stderr
-    end = zygote.run(scene.argv, folder)
-    assert end.code == 0, end.stderr
-    assert scene.differences(folder) == []
+    ends_as_ever(zygote, scene, folder)

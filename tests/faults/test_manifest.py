@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scenes import STAGES, Scene, Zygote, files
+from scenes import STAGES, Zygote, copied, files
 
 import curate
 from curate import manifest as manifests
@@ -16,13 +16,6 @@ from curate.errors import CurateError, WorkspaceError
 from curate.export.folder import is_damaged
 
 OTHER = (0x01, 0x02, 0x20, 0x80)
-
-
-@pytest.fixture(scope="module")
-def finished(flow: dict[str, Scene], zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = flow["export"].place(tmp_path_factory.mktemp("manifest") / "scene")
-    assert zygote.run(STAGES["export"], folder).code == 0
-    return folder
 
 
 def changed(text: bytes) -> list[bytes]:
@@ -70,9 +63,7 @@ def test_every_changed_byte_of_the_manifest_of_an_export_is_found(finished: Path
 def test_doctor_names_the_damaged_manifest_and_the_same_commands_without_it_bring_back_its_bytes(
     finished: Path, zygote: Zygote, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     manifest = folder / "ws" / "manifest.json"
     manifest.write_bytes(whole["ws/manifest.json"].replace(b'"records"', b'"recordz"', 1))
     (problem,) = [check for check in curate.doctor(folder / "ws").checks if check.status == "problem"]
@@ -92,9 +83,7 @@ def test_doctor_names_the_damaged_manifest_and_the_same_commands_without_it_brin
 def test_verify_names_the_damaged_manifest_of_an_export_and_no_export_is_taken_for_the_same(
     finished: Path, zygote: Zygote, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     manifest = folder / "shards" / "manifest.json"
     text = whole["shards/manifest.json"]
     other_key = text.replace(b'"curate_export"', b'"curate_exporu"')
@@ -117,9 +106,7 @@ def test_verify_names_the_damaged_manifest_of_an_export_and_no_export_is_taken_f
 def test_manifests_of_an_older_curate_have_no_digest_and_are_read(
     finished: Path, zygote: Zygote, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    whole = files(folder)
+    folder, whole = copied(finished, tmp_path)
     for name in ("ws", "shards"):
         file = folder / name / "manifest.json"
         value = json.loads(file.read_text("utf-8"))
