@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from curate.dedup.tokens import LONGEST, ROOM, STEP, compiled, read_tokens, scratch
+from curate.dedup.tokens import LONGEST, NONE, ROOM, STEP, compiled, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def _characters(data: Bytes, offsets: Integers, asked: Integers) -> tuple[Intege
         token = character = 0
         while k < asked.shape[0] and asked[k, 0] == message:
             base = at
-            at, have, _ = read_tokens(data, at, stop, tokens, 0, STEP, space)
+            at, have, _ = read_tokens(data, at, stop, tokens, NONE, STEP, space)
             low, _, edges, _ = space
             byte = run = 0
             for _ in range(have):

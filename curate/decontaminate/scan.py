@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curate.decontaminate.index import BASE, DENSE, SHORT, WHOLE, WIDTHS, find, first_hash, mask, part_at, power, spread
-from curate.dedup.tokens import ROOM, STEP, compiled, read_tokens, scratch
+from curate.dedup.tokens import NONE, ROOM, STEP, compiled, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,14 +48,12 @@ def stretches(data: Bytes, offsets: Integers, index: Index) -> Integers:
     tokens = np.empty(4 * ROOM, np.uint64)
     memory = np.full((2 * REMEMBERED + 1, 4), -1, np.int64)
     found = np.empty((64, 5), np.int64)
-    rows = 0
+    rows = NONE
     for message in range(offsets.size - 1):
-        at, end, have = offsets[message], offsets[message + 1], 0
+        at, end, have = offsets[message], offsets[message + 1], NONE
         while at < end:
             if have + ROOM >= tokens.size:  # and one more, which the sieve reads ahead
-                larger = np.empty(2 * tokens.size, np.uint64)
-                larger[:have] = tokens[:have]
-                tokens = larger
+                tokens = np.concatenate((tokens, np.empty_like(tokens)))
             at, have, _ = read_tokens(data, at, end, tokens, have, STEP, space)
         memory[-1, 1] = 0
         single = _has_single(data, offsets[message], end)
@@ -181,9 +179,7 @@ def _extend(
     if left + right <= longest or (kind >= 2 and right < end - begin):
         return found, rows
     if rows == found.shape[0]:
-        larger = np.empty((2 * rows, 5), np.int64)
-        larger[:rows] = found
-        found = larger
+        found = np.concatenate((found, np.empty_like(found)))
     found[rows, 0], found[rows, 1], found[rows, 2] = message, part, first - begin
     found[rows, 3], found[rows, 4] = left + right, i - left
     return found, rows + 1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curate.dedup import tokens as token_kernels
-from curate.dedup.tokens import ROOM, STEP, compiled, digested, read_tokens, scratch
+from curate.dedup.tokens import BEFORE, NONE, ROOM, STEP, compiled, digested, read_tokens, scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +145,7 @@ def signatures(
     space = scratch()
     tokens, shingles, mixed = np.empty(HELD, np.uint64), np.empty(HELD, np.uint64), np.empty(HELD, np.uint32)
     for row in range(rows.size - 1):
-        message, at, have, width, digest = rows[row], -1, 0, 0, np.uint64(0)
+        message, at, have, width, digest = rows[row], BEFORE, NONE, 0, np.uint64(0)
         while message < rows[row + 1]:
             carried = have
             message, at, have, digest = _fill(
@@ -233,13 +233,14 @@ def _shingles(
     hashes, ends, space = np.empty(starts[-1], np.uint64), np.empty(roles.size, np.uint64), scratch()
     held, shingles = np.empty(HELD, np.uint64), np.empty(HELD, np.uint64)
     for i in range(wanted.size):
-        message, stop, at, have, digest = rows[wanted[i]], rows[wanted[i] + 1], -1, 0, np.uint64(0)
+        message, stop, at, have, digest = rows[wanted[i]], rows[wanted[i] + 1], BEFORE, NONE, np.uint64(0)
         done, width = starts[i], fixed or width_of(tokens[i])
         while message < stop:
             message, at, have, digest = _fill(data, offsets, roles, message, stop, at, held, have, digest, ends, space)
             count = max(have - width + 1, 0)
             _shingle(held, count, width, shingles)
-            hashes[done : done + count] = shingles[:count]
+            for k in range(count):  # numba takes seconds to compile the assignment of a slice
+                hashes[done + k] = shingles[k]
             done += count
             have = _keep_rest(held, count, have)
     return hashes, starts
@@ -283,11 +284,11 @@ def digests_at(
     digests, ends, space = np.zeros(places.size, np.uint64), np.empty(roles.size, np.uint64), scratch()
     tokens = np.empty(HELD, np.uint64)
     for i in range(wanted.size):
-        message, at, digest, read, place = rows[wanted[i]], -1, np.uint64(0), 0, starts[i]
+        message, at, digest, read, place = rows[wanted[i]], BEFORE, np.uint64(0), 0, starts[i]
         while message < rows[wanted[i] + 1] and place < starts[i + 1]:
             so_far = digest
             message, at, have, digest = _fill(
-                data, offsets, roles, message, rows[wanted[i] + 1], at, tokens, 0, digest, ends, space
+                data, offsets, roles, message, rows[wanted[i] + 1], at, tokens, NONE, digest, ends, space
             )
             for k in range(have):
                 so_far = digested(so_far, tokens[k])

@@ -148,7 +148,7 @@ def _search(
     positions in `bucket_rows`; `standing` is the rank of each.
     """
     links, linked = np.empty((rows.size * candidate_limit, 2), np.int64), 0
-    candidates = np.empty(bucket_rows.size, np.int64)
+    candidates, chances = np.empty(bucket_rows.size, np.int64), np.empty(bucket_rows.size, np.int64)
     for i in range(rows.size):
         row, place = rows[i], places[i]
         if not stays[row]:
@@ -181,9 +181,12 @@ def _search(
         if found > candidate_limit:
             limited[row] = True
             # Those that share the most bands, of them those that deserve to stay the most.
-            order = np.argsort(standing[candidates[:found]] - (shares[candidates[:found]] << 40))
-            candidates[:candidate_limit] = candidates[order[:candidate_limit]]
-            found = candidate_limit
+            for k in range(found):
+                chances[k] = standing[candidates[k]] - (shares[candidates[k]] << 40)
+            order, found = np.argsort(chances[:found])[:candidate_limit], candidate_limit
+            for k in range(found):
+                chances[k] = candidates[order[k]]
+            candidates, chances = chances, candidates
         best, best_similarity = np.int64(-1), 0.0
         if not stays[row]:
             for k in range(found):

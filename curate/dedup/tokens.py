@@ -40,6 +40,10 @@ ROOM = BLOCK // 2 + 1  # tokens that a block has at the most: one in two bytes
 LANES = 64  # bytes that are classified at once
 AT_ONCE = 16  # tokens that are written down at once
 
+# A plain 0 is a type of its own to numba, which would compile a kernel again for it.
+NONE: Any = np.int64(0)
+BEFORE: Any = np.int64(-1)
+
 SEPARATOR, WORD, ALONE = 0, 1, 2
 # Rows of a block's marks: bytes in a token, first bytes that end the token before them, bytes past ASCII.
 IN, BREAK, BEYOND = 0, 1, 2
