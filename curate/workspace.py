@@ -332,6 +332,7 @@ class Workspace:
         stamp: Mapping[str, object] | None = None,
         advance: Callable[[int], None] = lambda _: None,
         here: bool = False,
+        python: bool = False,
     ) -> list[int]:
         """Make every shard of `table` that is missing or was made from something else.
 
@@ -343,6 +344,7 @@ class Workspace:
             stamp: What the stamp of each shard says besides its fingerprint; among `options` too.
             advance: Told the number of each shard that is done.
             here: The function needs what only this process has, whatever the engine.
+            python: The function is mostly Python, which uses one processor: with others, shards are made side by side.
 
         Returns:
             The shards that were made now.
@@ -363,17 +365,24 @@ class Workspace:
             return index
 
         made = []
-        for index in (Local() if here else self.engine).map(make, outdated()):
+        for index in self._engine(here, python).map(make, outdated()):
             made.append(index)
             advance(index)
         self.sweep(table)
         return made
 
+    def _engine(self, here: bool, python: bool) -> Engine:
+        if here or not python or self.engine.name != "local":
+            return Local() if here else self.engine
+        from curate.engine.processes import Processes, processes
+
+        count = processes(sum(self.shard("conversations", n).stat().st_size for n in self.shards("conversations")))
+        return Processes(count) if count > 1 else self.engine
+
     def sweep(self, table: str) -> None:
         """Remove what workers that were killed have left behind in a table."""
-        if self.engine.name != "local":
-            for left in (self.path / table).glob(".part-*.parquet.*.tmp"):
-                left.unlink(missing_ok=True)
+        for left in (self.path / table).glob(".part-*.parquet.*.tmp"):
+            left.unlink(missing_ok=True)
 
 
 def _stage_of(table: str) -> str:

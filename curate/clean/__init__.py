@@ -83,7 +83,15 @@ def clean(
         versions = [VERSION, features.VERSION, personal.VERSION]
         options = {"version": versions, "rules": rule_set.fingerprint, "redact": redacting}
         stamp = {"redact": redacting}
-        ws.map("flags", shard, inputs=["conversations"], options=options, stamp=stamp, advance=lambda _: advance(1))
+        ws.map(
+            "flags",
+            shard,
+            inputs=["conversations"],
+            options=options,
+            stamp=stamp,
+            advance=lambda _: advance(1),
+            python=True,
+        )
         result = _count(ws, redacting)
         counts = {"conversations": result.conversations, "flagged": result.flagged, "by": result.rules}
         ws.record("clean", {**options, **counts, "redacted": result.redacted})

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.dedup.tokens import characters
+from curate.engine.processes import processors
 from curate.errors import CurateError, WorkspaceError, did_you_mean
 from curate.schema import ROLES
 
@@ -137,13 +138,9 @@ def texts(messages: pa.ListArray, unit: str = "conversation") -> Texts:
 _ROLE_OF = {"prompts": ROLES.index("user"), "responses": ROLES.index("assistant")}
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`map` over threads, one per processor we may use (or `CURATE_THREADS`), holding a few items at a time."""
-    workers = int(os.environ.get("CURATE_THREADS", "0")) or _processors()
+    workers = int(os.environ.get("CURATE_THREADS", "0")) or processors()
     with ThreadPoolExecutor(workers) as executor:
         pending = deque[Any]()
         for item in items:

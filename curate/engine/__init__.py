@@ -1,4 +1,4 @@
-"""Where the shards of a stage are made: in this process, or by the workers of a cluster over shared storage.
+"""Where the shards of a stage are made: in this process or others beside it, or by a cluster over shared storage.
 
 A stage is a function of one shard, and an engine is a way to call it for many: nothing else is different between
 them, so their tables are equal. What decides (which shards are out of date, their stamps, the manifest, the lock)
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 class Local:
-    """In this process, one item after the other; a stage's own threads keep the processors busy."""
+    """In this process, one item after the other: for stages whose own threads keep the processors busy."""
 
     name = "local"
 

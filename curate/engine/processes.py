@@ -1,0 +1,164 @@
+"""Shards made side by side in processes of this machine, where Python would keep all but one processor waiting.
+
+Workers are this program started again, so nothing of what a process has open or runs in threads is copied, and no
+script of a user is run twice. They are asked over their standard input and end with it: however the process that
+started them ends, none is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import cloudpickle
+
+from curate.errors import CurateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# What a worker needs of memory, its libraries and a shard together.
+MEMORY = 1 << 30
+# Of a Parquet table; less is done before a worker has started.
+WORTH = 4 << 20
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processes(size: int) -> int:
+    """How many workers are worth starting: `CURATE_PROCESSES`, else one per processor and gigabyte of memory.
+
+    Args:
+        size: Bytes of Parquet that are to be read.
+
+    Raises:
+        CurateError: The variable is no number.
+    """
+    if told := os.environ.get("CURATE_PROCESSES"):
+        if not (told.isdecimal() and int(told)):
+            raise CurateError(f"`{told}` is no number of processes", where="CURATE_PROCESSES", hint="1, or more")
+        return int(told)
+    return max(1, min(processors(), _memory() // MEMORY, size // WORTH))
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no POSIX
+        return processors() * MEMORY
+
+
+class Processes:
+    """As many workers as there are items to make, up to a number.
+
+    Args:
+        count: How many at the most.
+    """
+
+    name = "local"
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """As of `Engine`."""
+        items = iter(items)
+        first = list(islice(items, 2))
+        if len(first) < 2:
+            yield from map(function, first)
+            return
+        shipped = cloudpickle.dumps(function)
+        idle, workers = SimpleQueue[_Worker](), list[_Worker]()
+
+        def ask(item: Item) -> Result:
+            worker = idle.get()
+            try:
+                return cast("Result", worker.ask(item))
+            finally:
+                idle.put(worker)
+
+        pending = deque[Future[Result]]()
+        threads = ThreadPoolExecutor(self.count)
+        try:
+            for item in chain(first, items):
+                if len(workers) < self.count:
+                    workers.append(_Worker(shipped))
+                    idle.put(workers[-1])
+                pending.append(threads.submit(ask, item))
+                if len(pending) > self.count:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for worker in workers:
+                worker.end()
+            threads.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """A process that makes one item after the other.
+
+    Args:
+        shipped: The pickled function of an item.
+    """
+
+    def __init__(self, shipped: bytes) -> None:
+        # Its libraries must not each take all processors.
+        alone = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "CURATE_THREADS", "CURATE_PROCESSES"), "1")
+        path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+        # -P: what lies in the current folder is imported only where this process would.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "curate.engine.worker"],
+            env={**os.environ, **alone, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._shipped: bytes | None = shipped
+
+    def ask(self, item: object) -> Any:
+        """The function of an item.
+
+        Raises:
+            CurateError: What the function raised, or the worker is gone.
+        """
+        try:
+            if self._shipped is not None:
+                self._send(self._shipped)
+                self._shipped = None
+            self._send(pickle.dumps(item))
+            well, answer = pickle.load(cast("Any", self._process.stdout))
+        except (EOFError, BrokenPipeError, ValueError) as error:
+            what = f"a worker process is gone, exit code {self._process.wait()}"
+            hint = "what is finished stays: run it again; if memory ran out, with CURATE_PROCESSES=1 in the environment"
+            raise CurateError(what, hint=hint) from error
+        if not well:
+            raise answer
+        return answer
+
+    def _send(self, data: bytes) -> None:
+        pipe = cast("Any", self._process.stdin)
+        pipe.write(data)
+        pipe.flush()
+
+    def end(self) -> None:
+        """Whatever it does is lost; a shard that is half written does not count."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                cast("Any", pipe).close()
