@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -33,6 +34,8 @@ from curate.console import plain
 from curate.responses import messages
 from curate.workspace import Workspace
 
+# Processor time and memory are those of one process.
+ALONE = {**os.environ, "CURATE_PROCESSES": "1"}
 CLEAN = """
 import sys, time, pyarrow
 from curate.clean import clean
@@ -53,7 +56,7 @@ def timed(dump: Path, workspace: Path, runs: int, quiet: bool) -> dict[str, dict
             for shard in (workspace / "flags").glob("*"):
                 shard.unlink()
             command = [sys.executable, "-c", CLEAN, str(workspace), mode]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, env=ALONE, capture_output=True, text=True, check=True)
             wall, cpu = map(float, done.stdout.split())
             walls.append(wall)
             cpus.append(cpu)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import string
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+# Processor time and memory are those of one process.
+ALONE = {**os.environ, "CURATE_PROCESSES": "1"}
 LOADS = """
 import sys, time, orjson
 data = open(sys.argv[1], "rb").read()
@@ -53,7 +56,8 @@ STAGES = ("ingest", "clean", "label", "dedup", "score", "export", "hist")
 
 def measure(script: str, *arguments: str) -> list[float]:
     """The numbers that a script prints, run in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, env=ALONE, capture_output=True, text=True, check=True)
     return [float(number) for number in done.stdout.split()]
 
 

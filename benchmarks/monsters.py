@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "faults")
 
 from monsters import MONSTERS, PER_MEGABYTE, make, words  # type: ignore[import-not-found]
 
+# Processor time and memory are those of one process.
+ALONE = {**os.environ, "CURATE_PROCESSES": "1"}
 # Megabytes above which a monster only takes longer: a million messages, millions of rejects.
 MOST = {"a conversation of many messages": 50, "zstd bomb, empty objects": 50, "rows that are the same": 100}
 ONE = """
@@ -72,7 +75,7 @@ def main() -> None:
             path = make(name, folder, size)
             more = [str(folder / "out"), str(words(folder / "words"))] if given.run else []
             command = [sys.executable, "-c", ONE, str(path), str(folder / "ws"), *more]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, env=ALONE, capture_output=True, text=True, check=False)
             try:
                 said = json.loads(done.stdout)
             except ValueError:
