@@ -19,8 +19,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import cloudpickle
-
 from curate.errors import CurateError
 
 if TYPE_CHECKING:
@@ -77,6 +75,8 @@ class Processes:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As of `Engine`."""
+        import cloudpickle
+
         items = iter(items)
         first = list(islice(items, 2))
         if len(first) < 2:
