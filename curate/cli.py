@@ -27,7 +27,7 @@ from curate.verify_cli import verify
 app = typer.Typer(
     name="curate",
     no_args_is_help=True,
-    rich_markup_mode="rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None,
+    rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -15,6 +15,7 @@ import traceback
 from contextlib import suppress
 from errno import EDQUOT, EMFILE, ENOSPC
 from io import TextIOWrapper
+from pathlib import Path
 
 from curate.cli import app
 from curate.errors import CurateError
@@ -31,6 +32,7 @@ ROOM = "make room, then run the same command again: it goes on where it stopped"
 def main() -> None:
     """Run the command line."""
     sys.unraisablehook = _unraisable
+    _reopen()
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that stdout cannot encode must not end a report.
         sys.stdout.reconfigure(errors="replace")
@@ -38,8 +40,7 @@ def main() -> None:
         try:
             app(prog_name="curate")
         finally:
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            sys.stdout.flush()
     except KeyboardInterrupt:
         _interrupted()
         sys.exit(INTERRUPTED)
@@ -58,6 +59,13 @@ def main() -> None:
         if isinstance(error, OSError):
             _discard_stdout()  # what could not be written is not tried again at exit
         sys.exit(code)
+
+
+def _reopen() -> None:
+    """Let standard streams that are closed lead nowhere, before a file that is opened takes their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
 
 
 def _unraisable(lost: sys.UnraisableHookArgs) -> None:

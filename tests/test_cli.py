@@ -443,6 +443,14 @@ def test_no_color_means_no_escape_sequence(curated: Path, words: list[str]) -> N
     assert shown.strip()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+@pytest.mark.usefixtures("curated")
+def test_closed_streams_are_no_bug(closed: str) -> None:
+    command = f"exec {sys.executable} -m curate label -q {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+
+
 def test_a_pipe_gets_no_escape_sequence_and_no_progress(curated: Path) -> None:
     for line in ("hist", "report", "run dump.json", "--help", "report -w nowhere"):
         done = shell(*line.split())
