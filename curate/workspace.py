@@ -332,7 +332,7 @@ class Workspace:
         stamp: Mapping[str, object] | None = None,
         advance: Callable[[int], None] = lambda _: None,
         here: bool = False,
-        python: bool = False,
+        processes: bool = False,
     ) -> list[int]:
         """Make every shard of `table` that is missing or was made from something else.
 
@@ -344,7 +344,7 @@ class Workspace:
             stamp: What the stamp of each shard says besides its fingerprint; among `options` too.
             advance: Told the number of each shard that is done.
             here: The function needs what only this process has, whatever the engine.
-            python: The function is mostly Python, which uses one processor: with others, shards are made side by side.
+            processes: The function is mostly Python, which uses one processor: make shards side by side in processes.
 
         Returns:
             The shards that were made now.
@@ -365,14 +365,14 @@ class Workspace:
             return index
 
         made = []
-        for index in self._engine(here, python).map(make, outdated()):
+        for index in self._engine(here, processes).map(make, outdated()):
             made.append(index)
             advance(index)
         self.sweep(table)
         return made
 
-    def _engine(self, here: bool, python: bool) -> Engine:
-        if here or not python or self.engine.name != "local":
+    def _engine(self, here: bool, side_by_side: bool) -> Engine:
+        if here or not side_by_side or self.engine.name != "local":
             return Local() if here else self.engine
         from curate.engine.processes import Processes, processes
 

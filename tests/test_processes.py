@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import pytest
 import curate
 from curate.engine.processes import Processes, processes
 from curate.errors import CurateError
+from curate.memory import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,8 +49,11 @@ def children() -> list[psutil.Process]:
 def test_tables_have_the_same_bytes_however_many_processes(
     raw: Path, tree: Callable[[Path], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = []
+    left, started = [], []
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: started.append(args) or start(*args, **more))
     for count in ("1", "3"):
+        assert not started
         monkeypatch.setenv("CURATE_PROCESSES", count)
         ws = raw.with_name(f"ws-{count}")
         shutil.copytree(raw, ws)
@@ -57,6 +62,7 @@ def test_tables_have_the_same_bytes_however_many_processes(
         left.append(tree(ws))
     assert len([name for name in left[0] if name.startswith("labels/part")]) >= 4
     assert left[0] == left[1]
+    assert len(started) == 3 * 4, "for flags, tasks, labels and scores"
     assert not children()
 
 
@@ -113,6 +119,19 @@ def test_what_cannot_be_sent_is_an_error_with_its_traceback() -> None:
         list(Processes(2).map(fail, range(5)))
 
 
+def test_an_error_that_cannot_be_unpacked_is_told_all_the_same() -> None:
+    def fail(number: int) -> int:
+        raise UnicodeDecodeError("utf-8", b"x", 0, 1, "no text") if number else Odder(1, 2)
+
+    with pytest.raises(RuntimeError, match="Odder: 1 and 2"):
+        list(Processes(2).map(fail, range(5)))
+
+
+class Odder(Exception):
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} and {other}")
+
+
 def test_a_worker_that_is_killed_is_told_with_a_hint() -> None:
     def die(number: int) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -154,7 +173,7 @@ def test_a_number_of_processes_that_is_none_is_an_error(monkeypatch: pytest.Monk
 
 def test_little_data_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curate.engine.processes.processors", lambda: 8)
-    monkeypatch.setattr("curate.engine.processes._memory", lambda: 6 << 30)
+    monkeypatch.setattr("curate.engine.processes.allowed", lambda: 6 << 30)
     assert [processes(megabytes << 20) for megabytes in (0, 7, 8, 20, 1000)] == [1, 1, 2, 5, 6]
 
 
@@ -177,16 +196,43 @@ def test_stopped_at_any_moment_no_worker_stays_and_a_rerun_ends_as_ever(
     took = time.monotonic() - began
     ws = raw.with_name("stopped")
     shutil.copytree(raw, ws)
+    met = 0
     for _ in range(3):
-        process = label(ws)
-        time.sleep(took * chance.uniform(0.4, 1))
-        workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process, workers = label(ws), []
+        while process.poll() is None and not workers:
+            with suppress(psutil.NoSuchProcess):
+                workers = psutil.Process(process.pid).children()
+        met += bool(workers)
+        time.sleep(took * chance.uniform(0, 0.5))
         process.send_signal(how)
         _, told = process.communicate()
         assert b"Traceback" not in told, told
         _, left = psutil.wait_procs(workers, timeout=20)
         assert not left
+    assert met
     process = label(ws)
     process.communicate()
     assert process.returncode == 0
     assert tree(ws) == tree(whole)
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/", {"memory.max": "4096"}, 4096),
+        ("0::/a/b", {"memory.max": "max", "a/memory.max": "8192", "a/b/memory.max": "max"}, 8192),
+        ("4:cpu:/x\n3:memory:/host/only", {"memory/memory.limit_in_bytes": "2048"}, 2048),
+        ("1:cpu:/", {"memory.max": "1"}, None),
+        ("0::/", {}, None),
+    ],
+)
+def test_memory_is_what_the_container_allows(
+    tmp_path: Path, groups: str, files: dict[str, str], expected: int | None
+) -> None:
+    (tmp_path / "of").write_text(groups)
+    for name, text in files.items():
+        file = tmp_path / "root" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{text}\n")
+    found = allowed(tmp_path / "of", tmp_path / "root")
+    assert found == (expected or psutil.virtual_memory().total)

@@ -90,7 +90,7 @@ def clean(
             options=options,
             stamp=stamp,
             advance=lambda _: advance(1),
-            python=True,
+            processes=True,
         )
         result = _count(ws, redacting)
         counts = {"conversations": result.conversations, "flagged": result.flagged, "by": result.rules}

@@ -18,6 +18,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 ENGINES = ("local", "ray")
+# A worker is one of many on its machine: its libraries must not each take all processors.
+THREADS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "CURATE_THREADS", "CURATE_PROCESSES")
 
 
 class Engine(Protocol):

@@ -19,7 +19,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from curate.engine import THREADS
 from curate.errors import CurateError
+from curate.memory import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -51,14 +53,7 @@ def processes(size: int) -> int:
         if not (told.isdecimal() and int(told)):
             raise CurateError(f"`{told}` is no number of processes", where="CURATE_PROCESSES", hint="1, or more")
         return int(told)
-    return max(1, min(processors(), _memory() // MEMORY, size // WORTH))
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # no POSIX
-        return processors() * MEMORY
+    return max(1, min(processors(), allowed() // MEMORY, size // WORTH))
 
 
 class Processes:
@@ -118,8 +113,7 @@ class _Worker:
     """
 
     def __init__(self, shipped: bytes) -> None:
-        # Its libraries must not each take all processors.
-        alone = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "CURATE_THREADS", "CURATE_PROCESSES"), "1")
+        alone = dict.fromkeys(THREADS, "1")
         path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
         # -P: what lies in the current folder is imported only where this process would.
         self._process = subprocess.Popen(
@@ -142,7 +136,7 @@ class _Worker:
                 self._shipped = None
             self._send(pickle.dumps(item))
             well, answer = pickle.load(cast("Any", self._process.stdout))
-        except (EOFError, BrokenPipeError, ValueError) as error:
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError) as error:
             what = f"a worker process is gone, exit code {self._process.wait()}"
             hint = "what is finished stays: run it again; if memory ran out, with CURATE_PROCESSES=1 in the environment"
             raise CurateError(what, hint=hint) from error

@@ -12,6 +12,7 @@ from collections import deque
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from curate.engine import THREADS
 from curate.errors import CurateError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ class Ray:
 def _connect(ray: Any, cpus: int) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get("RAY_ADDRESS") or "local"
-    # A task is one of many on its machine: its libraries must not each take all processors.
-    threads = {name: str(cpus) for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "CURATE_THREADS")}
+    threads = dict.fromkeys(THREADS, str(cpus))
     options: dict[str, Any] = {"runtime_env": {"env_vars": threads}, "log_to_driver": False, "logging_level": "warning"}
     if address == "local":
         # Without an address Ray would join any cluster that its folder for temporary files still tells of.

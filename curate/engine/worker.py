@@ -40,9 +40,11 @@ def _answer(function: Any, item: object) -> bytes:
         told = f"in a worker process:\n{traceback.format_exc()}"
         error.add_note(told)
         try:
-            return pickle.dumps((False, error))
+            answer = pickle.dumps((False, error))
+            pickle.loads(answer)  # there are errors that can be packed and not unpacked
         except Exception:
             return pickle.dumps((False, RuntimeError(told)))
+        return answer
 
 
 if __name__ == "__main__":

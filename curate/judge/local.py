@@ -106,7 +106,7 @@ def run(
     shards = ws.shards("conversations")
     options = ["local", rubric, None if chosen is None else sorted(chosen), curve.fingerprint if curve else None]
     with talk.progress("score", len(shards), "shards") as advance:
-        ws.map("scores", shard, inputs=inputs(ws), options=options, advance=lambda _: advance(1), python=True)
+        ws.map("scores", shard, inputs=inputs(ws), options=options, advance=lambda _: advance(1), processes=True)
     statuses, aspects = count(ws)
     entry = {"judge": "local", "rubric": rubric, "note": LOCAL_NOTE, "limit": limit, "seed": seed}
     ws.record("score", {**entry, "statuses": statuses, "defects": aspects})

@@ -129,7 +129,7 @@ def label(
     by_task = tasks.assign(ws, rules_file=tasks_file, semantic=semantic, embedder=embedder, talk=talk)
     with ws.lock(), talk.progress("label", len(ws.shards("conversations")), "shards") as advance:
         options = {"version": VERSION, **policy.options}
-        ws.map("labels", shard, inputs=redact.inputs(ws), options=options, advance=lambda _: advance(1), python=True)
+        ws.map("labels", shard, inputs=redact.inputs(ws), options=options, advance=lambda _: advance(1), processes=True)
         result = replace(_count(ws), tasks=by_task)
         if policy.side:
             unmatched = _unmatched(ws, policy.side, talk)

@@ -189,7 +189,7 @@ def assign(
 
         options = {"version": VERSION, "rules": rule_set.fingerprint, "semantic": likeness}
         # The classifier's vectors are kept in a file that one process writes.
-        workspace.map("tasks", shard, inputs=["conversations"], options=options, here=semantic, python=True)
+        workspace.map("tasks", shard, inputs=["conversations"], options=options, here=semantic, processes=True)
     counts = workspace.scan("tasks").group_by("task").len().collect(engine="streaming")
     counts = counts.sort("len", "task", descending=[True, False])
     return dict(counts.iter_rows())
