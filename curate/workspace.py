@@ -106,19 +106,19 @@ class Workspace:
     def _require_whole(self) -> None:
         """Refuse conversations that are not all there: stages would lose the missing ones in silence."""
         shards = self.shards("conversations")
-        if shards and self.stamp("conversations", shards[-1]).get("next"):
-            raise WorkspaceError(
-                "the ingest into this workspace was interrupted",
-                where=self.path,
-                hint="run the same `curate ingest` again: it goes on where it stopped",
-            )
         runs = self.manifest.get("stages", {}).get("ingest", [])
-        expected = runs[-1]["shards"][1] if runs else len(shards)
-        if missing := sorted(set(range(max(expected, len(shards)))) - set(shards)):
+        recorded = runs[-1]["shards"][1] if runs else 0
+        if missing := sorted(set(range(recorded)) - set(shards)):
             raise WorkspaceError(
                 "a shard of the conversations is missing",
                 where=self.shard("conversations", missing[0]),
                 hint="put it back, or ingest the dumps again into a new workspace",
+            )
+        if shards and (self.stamp("conversations", shards[-1]).get("next") or shards[-1] >= len(shards)):
+            raise WorkspaceError(
+                "the ingest into this workspace was interrupted",
+                where=self.path,
+                hint="run the same `curate ingest` again: it goes on where it stopped",
             )
 
     @property

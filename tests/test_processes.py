@@ -185,7 +185,8 @@ def test_stopped_at_any_moment_no_worker_stays_and_a_rerun_ends_as_ever(
 
     def label(ws: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "curate", "label", "-w", str(ws), "--assume", "gpt-4", "-q"]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env=environment, start_new_session=True, **quiet)
 
     whole = raw.with_name("whole")
     shutil.copytree(raw, whole)
@@ -203,8 +204,8 @@ def test_stopped_at_any_moment_no_worker_stays_and_a_rerun_ends_as_ever(
             with suppress(psutil.NoSuchProcess):
                 workers = psutil.Process(process.pid).children()
         met += bool(workers)
-        time.sleep(took * chance.uniform(0, 0.5))
-        process.send_signal(how)
+        time.sleep(took * chance.choice([0, 0.1, 0.5]) * chance.random())
+        os.killpg(process.pid, how)  # as a terminal does
         _, told = process.communicate()
         assert b"Traceback" not in told, told
         _, left = psutil.wait_procs(workers, timeout=20)

@@ -40,11 +40,11 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processes(size: int) -> int:
+def processes(size: int | None) -> int:
     """How many workers are worth starting: `CURATE_PROCESSES`, else one per processor and gigabyte of memory.
 
     Args:
-        size: Bytes of Parquet that are to be read.
+        size: Bytes of Parquet that are to be read; None when nobody knows.
 
     Raises:
         CurateError: The variable is no number.
@@ -53,7 +53,8 @@ def processes(size: int) -> int:
         if not (told.isdecimal() and int(told)):
             raise CurateError(f"`{told}` is no number of processes", where="CURATE_PROCESSES", hint="1, or more")
         return int(told)
-    return max(1, min(processors(), allowed() // MEMORY, size // WORTH))
+    most = min(processors(), allowed() // MEMORY)
+    return max(1, most if size is None else min(most, size // WORTH))
 
 
 class Processes:
@@ -70,12 +71,58 @@ class Processes:
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As of `Engine`."""
+        return self._spread(function, items, lambda item, ask: cast("Result", ask(item)))
+
+    def chain(self, function: Callable[[Any], Any], items: Iterable[Any], start: Result) -> Iterator[Result]:
+        """What each item adds to a sum, in the order of the items, of a function that has to know the sum before it.
+
+        Args:
+            function: It is called twice: with the item, then with the sum of those before it. It returns what it adds
+                both times; None at first where that is not known yet, so that the items behind it wait longer.
+            items: As of `map`.
+            start: The sum before the first.
+        """
+        links: deque[Future[Any]] = deque([Future()])
+        links[0].set_result(start)
+
+        def linked() -> Iterator[tuple[Any, Future[Any], Future[Any]]]:
+            for item in items:
+                links.append(Future())
+                yield item, links.popleft(), links[0]
+
+        def turn(link: tuple[Any, Future[Any], Future[Any]], ask: Callable[[Any], Any]) -> Any:
+            item, before, after = link
+            try:
+                added = ask(item)
+                if added is not None:
+                    after.set_result(before.result() + added)
+                made = ask(before.result())
+                if added is None:
+                    after.set_result(before.result() + made)
+            except BaseException as error:
+                if not after.done():
+                    after.set_exception(error)
+                raise
+            return made
+
+        return self._spread(function, linked(), turn)
+
+    def _spread(
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Item],
+        turn: Callable[[Item, Callable[[Any], Any]], Result],
+    ) -> Iterator[Result]:
+        """The results of `turn`, which is given an item and a way to call the function in one of the workers."""
         import cloudpickle
 
         items = iter(items)
-        first = list(islice(items, 2))
-        if len(first) < 2:
-            yield from map(function, first)
+        ahead = list(islice(items, 2))
+        alone = len(ahead) < 2 or self.count == 1
+        items = chain(map(ahead.pop, [0] * len(ahead)), items)  # each is let go as it is taken
+        if alone:
+            for item in items:
+                yield turn(item, function)
             return
         shipped = cloudpickle.dumps(function)
         idle, workers = SimpleQueue[_Worker](), list[_Worker]()
@@ -83,14 +130,14 @@ class Processes:
         def ask(item: Item) -> Result:
             worker = idle.get()
             try:
-                return cast("Result", worker.ask(item))
+                return turn(item, worker.ask)
             finally:
                 idle.put(worker)
 
         pending = deque[Future[Result]]()
         threads = ThreadPoolExecutor(self.count)
         try:
-            for item in chain(first, items):
+            for item in items:
                 if len(workers) < self.count:
                     workers.append(_Worker(shipped))
                     idle.put(workers[-1])
@@ -121,6 +168,7 @@ class _Worker:
             env={**os.environ, **alone, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C goes to all of a group; whoever started the workers ends them
         )
         self._shipped: bytes | None = shipped
 
@@ -131,10 +179,12 @@ class _Worker:
             CurateError: What the function raised, or the worker is gone.
         """
         try:
+            pipe = cast("Any", self._process.stdin)
             if self._shipped is not None:
-                self._send(self._shipped)
+                pipe.write(self._shipped)
                 self._shipped = None
-            self._send(pickle.dumps(item))
+            pickle.dump(item, pipe)
+            pipe.flush()
             well, answer = pickle.load(cast("Any", self._process.stdout))
         except (EOFError, BrokenPipeError, pickle.UnpicklingError, ValueError) as error:
             what = f"a worker process is gone, exit code {self._process.wait()}"
@@ -143,11 +193,6 @@ class _Worker:
         if not well:
             raise answer
         return answer
-
-    def _send(self, data: bytes) -> None:
-        pipe = cast("Any", self._process.stdin)
-        pipe.write(data)
-        pipe.flush()
 
     def end(self) -> None:
         """Whatever it does is lost; a shard that is half written does not count."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import traceback
 from queue import SimpleQueue
 from threading import Thread
@@ -13,24 +12,26 @@ from typing import IO, Any
 
 def main() -> None:
     """Answer standard input on standard output."""
-    # Ctrl-C goes to all processes of a terminal; the one that was started ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     told, answers = os.fdopen(0, "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    function, items = pickle.load(told), SimpleQueue[Any]()
+    items = SimpleQueue[Any]()
     Thread(target=_read, args=(told, items), daemon=True).start()
+    function = items.get()
     while True:
         answers.write(_answer(function, items.get()))
         answers.flush()
 
 
 def _read(told: IO[bytes], items: SimpleQueue[Any]) -> None:
-    """Take items in while one is worked on, so that the end of whoever asks is seen at once."""
+    """Take in what is sent while an item is worked on, so that the end of whoever asks is seen at once."""
     try:
         while True:
             items.put(pickle.load(told))
-    except EOFError:
+    except (EOFError, pickle.UnpicklingError):  # the end may come in the middle of an item
         os._exit(0)
+    except BaseException:  # nobody would be told otherwise
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _answer(function: Any, item: object) -> bytes:

@@ -52,19 +52,20 @@ def groups(records: Iterable[Record | Reject], item: Input) -> Iterator[list[Rec
             yield held
             held, size = [], 0
         key = own
-        size += _size(record)
+        size += size_of(record)
         held.append(record)
     if held:
         yield held
 
 
-def _size(record: Record | Reject) -> int:
+def size_of(record: Record | Reject) -> int:
+    """Its bytes, about."""
     return len(record.raw) if isinstance(record, Reject) else record.size or record.end - record.offset
 
 
 def convert(group: list[Record | Reject], item: Input) -> Outcome:
     """The conversations of a group, and what of it cannot be used."""
-    outcome = Outcome(bytes=sum(map(_size, group)))
+    outcome = Outcome(bytes=sum(map(size_of, group)))
     records = []
     for record in group:
         if isinstance(record, Record):

@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.console import Talk
+from curate.ingest.pieces import Cursor, Reached
 from curate.ingest.plan import Plan
-from curate.ingest.run import Cursor, Run
+from curate.ingest.run import Run
 from curate.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ def ingest(
     shutil.rmtree(spill, ignore_errors=True)
     whole = Run(ws, plan, runs, options, talk)
     first_key = sum(run["conversations"] for run in runs)
-    stop, cursor, _ = whole.resume(first_key)
+    reached, cursor = whole.resume(Reached(whole.first, first_key))
     if cursor is None:
-        return whole.finish(stop)
-    whole.remove(range(whole.first, stop))
+        return whole.finish(reached.shard)
+    whole.remove(range(whole.first, reached.shard))
     some, folder = bundles(plan.inputs), Path.cwd()
     sizes = [sum(plan.inputs[number].source.bytes or 0 for number in files) for files in some]
 
@@ -99,12 +100,8 @@ def ingest(
                 advance(sizes[place])
         whole.apart = [some[place].start + number for place, one in enumerate(made) for number in one.apart]
         moves = _moves(whole, made, [files.stop for files in some], first_key)
-        # The last one says that all are there.
-        for moving in (moves[:-1], moves[-1:]):
-            for _ in ws.engine.map(_mover(ws), moving):
-                pass
-        for table in ("rejects", "conversations"):
-            ws.sweep(table)
+        for _ in ws.engine.map(_mover(ws), moves):
+            pass
     finally:
         shutil.rmtree(spill, ignore_errors=True)
     return whole.finish(whole.first + len(moves))

@@ -35,6 +35,6 @@ class Page(Window):
             except UnreadableError as error:
                 yield self.reject(0, end, error.reason, error.detail)
             else:
-                yield self.record(value, data.start(1), end)
+                yield self.record(value, data.start(1), end)._replace(size=len(data[1]))
         else:
             yield self.reject(0, end, "no_next_data", "an HTML page without a `__NEXT_DATA__` script")

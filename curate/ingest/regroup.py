@@ -6,6 +6,7 @@ records, then again in an order in which groups are whole: that of each group's 
 
 from __future__ import annotations
 
+import pickle
 from array import array
 from contextlib import ExitStack
 from itertools import groupby
@@ -13,17 +14,17 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
-import polars as pl
-import pyarrow.parquet as pq
 
-from curate.ingest.decode import UnreadableError, parse_one
+from curate.ingest.pieces import packed, unpacked
 from curate.ingest.stream import Position
 from curate.ingest.window import Record, Reject
 from curate.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from curate.ingest.inputs import Input
@@ -49,6 +50,8 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input], *, join
         inputs: What was read.
         joins: Whether fragments are joined at all.
     """
+    import polars as pl
+
     files = {item.source.file: number for number, item in enumerate(inputs) if not item.stream}
     numbers = list(shards)
     found: set[int] = set()
@@ -72,6 +75,8 @@ def scattered(ws: Workspace, shards: Iterable[int], inputs: list[Input], *, join
 
 def _meeting(pieces: Pieces) -> set[int]:
     """Numbers of the files in which pieces of one conversation lie apart; all pieces of a conversation are there."""
+    import polars as pl
+
     ends = (pl.col("number") + pl.col("turns")).shift(1).over("file", "base")
     meeting = (
         pl.DataFrame({name: pieces[name] for name in PIECE.names or ()})
@@ -99,6 +104,9 @@ def _pieces(ws: Workspace, shard: int, files: dict[str, int]) -> Pieces:
         shard: The shard.
         files: The number of each file that counts.
     """
+    import polars as pl
+    import pyarrow.parquet as pq
+
     names = ["source_file", "source_row", "source_id", "messages.list.element.role", "joined_rows"]
     rows = cast("pl.DataFrame", pl.from_arrow(pq.ParquetFile(ws.shard("conversations", shard)).read(names)))
     id_ = pl.col("source_id").str.extract(r"^(.+)_[0-9]{1,6}$")
@@ -124,48 +132,34 @@ def _pieces(ws: Workspace, shard: int, files: dict[str, int]) -> Pieces:
     return pieces
 
 
-def regrouped(item: Input, start: int) -> Iterator[tuple[int, list[Record | Reject]]]:
+def regrouped(item: Input, start: int, folder: Path) -> Iterator[tuple[int, list[Record | Reject]]]:
     """Every group of a file, whole, with the number of its first record in the new order.
 
     Args:
         item: The file; not stdin.
         start: Number of the record in the new order to begin with.
+        folder: Where its records are put down meanwhile.
     """
-    with TemporaryFile() as spool:
-        places, reasons, order = _places(item, spool)
-        numbers = range(start, len(order))
-        for _, run in groupby(numbers, key=lambda number: places[order[number], 3]):
+    with TemporaryFile(dir=folder) as spool:
+        places = _places(item, spool)
+        order = np.argsort(places[:, 2], kind="stable").tolist()
+        for _, run in groupby(range(start, len(order)), key=lambda number: places[order[number], 2]):
             members = list(run)
-            yield members[0], [_record(spool, places[order[number]], reasons) for number in members]
+            yield members[0], [_record(spool, *places[order[number], :2].tolist()) for number in members]
 
 
-def _places(
-    item: Input, spool: IO[bytes]
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.int64]], dict[int, Reject], list[int]]:
-    """Where each record lies (begin and end in the spool, row, group, offset, end), the rejects, the new order."""
+def _places(item: Input, spool: IO[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Where in the spool each record begins and ends, and which was the first of its group."""
     places = array("q")
-    rejects: dict[int, Reject] = {}
     firsts: dict[str, int] = {}
     for own, record in enumerate(item.records(Position(mode=item.mode))):
-        begin, group = spool.tell(), own
-        if isinstance(record, Reject):
-            rejects[record.row] = record
-        else:
-            spool.write(record.text())
-            key = item.group(record.value)
-            group = own if key is None else firsts.setdefault(key, own)
-        places.extend((begin, spool.tell(), record.row, group, record.offset, record.end))
-    table = np.frombuffer(places, np.int64).reshape(-1, 6)
-    return table, rejects, np.argsort(table[:, 3], kind="stable").tolist()
+        begin = spool.tell()
+        pickle.dump(packed(record), spool)
+        key = item.group(record.value) if isinstance(record, Record) else None
+        places.extend((begin, spool.tell(), own if key is None else firsts.setdefault(key, own)))
+    return np.frombuffer(places, np.int64).reshape(-1, 3)
 
 
-def _record(spool: IO[bytes], place: Iterable[int], rejects: dict[int, Reject]) -> Record | Reject:
-    begin, end, row, _, offset, after = (int(number) for number in place)
-    if row in rejects:
-        return rejects[row]
+def _record(spool: IO[bytes], begin: int, end: int) -> Record | Reject:
     spool.seek(begin)
-    text = spool.read(end - begin)
-    try:
-        return Record(row, offset, after, parse_one(text), text, size=len(text))
-    except UnreadableError as error:
-        return Reject(row, offset, after, error.reason, error.detail, text)
+    return unpacked(pickle.loads(spool.read(end - begin)))

@@ -1,7 +1,7 @@
 """Rows to Arrow: the conversations and rejects of one shard, hashed and stamped.
 
 Where a shard ends depends on the records alone, never on how their bytes came in, so an interrupted
-ingest that goes on at a shard's border writes the very same files.
+ingest that goes on behind a piece (`curate.ingest.pieces`) writes the very same files.
 """
 
 from __future__ import annotations
@@ -22,21 +22,17 @@ if TYPE_CHECKING:
     from curate.ingest.conversation import Conversation
     from curate.ingest.groups import Outcome
 
+# Bytes of records that fill a shard, or their number. A record may hold many conversations: so many times as much of
+# what comes out is a shard, too.
 SHARD_BYTES = 16 << 20
 SHARD_ROWS = 100_000
+MOST = 4
 
 
 class Shard:
-    """The rows of one shard while they come in.
+    """The rows of one shard while they come in."""
 
-    Args:
-        index: Number of the shard.
-        key: Key of its first conversation.
-    """
-
-    def __init__(self, index: int, key: int) -> None:
-        self.index = index
-        self.key = key
+    def __init__(self) -> None:
         self.bytes = 0
         self.records = 0
         self.split = 0
@@ -49,8 +45,9 @@ class Shard:
 
     @property
     def full(self) -> bool:
-        """Whether the next record belongs to the next shard."""
-        return self.bytes >= SHARD_BYTES or len(self.conversations) + len(self.rejects) >= SHARD_ROWS
+        """Whether so much has come out of few records that the next belongs to the next shard."""
+        rows = len(self.conversations) + len(self.rejects)
+        return self.bytes >= MOST * SHARD_BYTES or rows >= MOST * SHARD_ROWS
 
     def take(self, outcome: Outcome, records: int, source: str, file: str) -> None:
         """What so many records of a file became."""
@@ -83,8 +80,8 @@ class Shard:
             "truncated": self.truncated,
         }
 
-    def tables(self) -> tuple[pa.Table, pa.Table, str]:
-        """The shard of `conversations`, the shard of `rejects`, and a fingerprint of the former."""
+    def tables(self, key: int) -> tuple[pa.Table, pa.Table, str]:
+        """The shard of `conversations` from this key on, that of `rejects`, and a fingerprint of the former."""
         rows = self.conversations
         messages = [message for row in rows for message in row.messages]
         offsets = [0, *accumulate(len(row.messages) for row in rows)]
@@ -96,7 +93,7 @@ class Shard:
         hashes = _content_hashes(columns[0], arrays[1], columns[4], offsets)
         schema = TABLES["conversations"].arrow
         values: dict[str, Sequence[Any]] = {
-            "key": range(self.key, self.key + len(rows)),
+            "key": range(key, key + len(rows)),
             "source": [place[0] for place in self.places],
             "source_file": [place[1] for place in self.places],
             "source_row": [place[2] for place in self.places],
