@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from curate.console import Talk
 from curate.errors import CurateError, WorkspaceError
 from curate.export import folder as folders
 from curate.export import keepers, publish
+from curate.export.ahead import ahead
 from curate.export.apart import Apart
 from curate.export.emulate import Division
 from curate.export.halfway import Halfway
@@ -337,13 +339,16 @@ def _decided(
     dropped = []
 
     def decided(index: int) -> tuple[Mixed, float | None]:
-        mixed = division.divide(mix_shard(ws, index, policy))
+        own = copy(division)
+        mixed = own.divide(mix_shard(ws, index, policy))
         if encoder:
             mixed = encoder.encode(mixed, halfway.tokens if halfway else None)
-        return mixed, division.seen
+        return mixed, own.seen
 
+    # A tokenizer has threads of its own.
+    several = ws.engine.map if encoder or ws.engine.name != "local" else ahead
     with talk.progress("export", len(shards), "shards") as advance:
-        for mixed, seen in ws.engine.map(decided, shards):
+        for mixed, seen in several(decided, shards):
             division.see(seen)
             tally.add(mixed)
             preview.add(mixed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -13,23 +13,27 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-# Two, so that while the results of one batch become arrays, the tokenizer has another.
-_THREADS = 2
 
 
-def ahead(make: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
-    """`map(make, given)`, in its order, with the next two being made while one is used.
+def ahead(make: Callable[[Given], Made], given: Iterable[Given], many: int = 2) -> Iterator[Made]:
+    """`map(make, given)`, in its order, with the next ones being made while one is used.
 
-    No more than that are held at any time, however slowly they are taken.
+    Args:
+        make: Of one item; several at a time.
+        given: The items.
+        many: How many are made ahead. Two, so that while the results of one batch become arrays, the tokenizer has
+            another. No more than that are held at any time, however slowly they are taken.
     """
     rest = iter(given)
     first = list(islice(rest, 2))
-    if len(first) < 2:
-        yield from map(make, first)
+    alone = len(first) < 2
+    rest = chain(map(first.pop, [0] * len(first)), rest)  # each is let go as it is taken
+    if alone:
+        yield from map(make, rest)
         return
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="curate-ahead")
+    pool = ThreadPoolExecutor(many, thread_name_prefix="curate-ahead")
     try:
-        making: deque[Future[Made]] = deque(pool.submit(make, one) for one in first)
+        making: deque[Future[Made]] = deque(pool.submit(make, one) for one in islice(rest, many))
         while making:
             made = making.popleft().result()
             making.extend(pool.submit(make, one) for one in islice(rest, 1))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from curate.export.ahead import ahead
 from curate.export.hashing import shuffle_hash
 from curate.memory import give_back
 
@@ -59,11 +60,13 @@ def store(tables: Iterable[pa.Table], folder: Path) -> Stored:
             writer.write_table(table)
         rows += table.num_rows
         nbytes += table.nbytes
+        del table
+        give_back()
     return Stored(tuple(paths), rows, nbytes)
 
 
 class Part:
-    """One part of a shuffle, which leaves with whoever takes it: while the next is made, the last must be gone.
+    """One part of a shuffle, which leaves with whoever takes it: the next is made meanwhile, so no third may stay.
 
     Attributes:
         rows: How many it has.
@@ -88,20 +91,27 @@ def shuffled(stored: Stored | Drawn, *, seed: int, folder: Path) -> Iterator[Par
     """
     folder.mkdir(parents=True)
     parts = stored.parts
-    paths = []
-    for number, table in enumerate(stored):
-        paths.append(folder / f"{number:06}.arrow")
+
+    def parted(numbered: tuple[int, pa.Table]) -> Path:
+        number, table = numbered
+        path = folder / f"{number:06}.arrow"
         rank = shuffle_hash(table["order"].to_numpy(), seed)
         part = (rank % np.uint64(parts)).astype(np.int64)
         ranked = table.drop_columns("order").append_column("order", pa.array(rank))
         ordered = ranked.take(np.argsort(part, kind="stable"))
         ends = np.cumsum([0, *np.bincount(part, minlength=parts)])
-        with pa.ipc.new_file(paths[-1], ordered.schema, options=_OPTIONS) as writer:
+        with pa.ipc.new_file(path, ordered.schema, options=_OPTIONS) as writer:
             for begin, end in pairwise(ends.tolist()):
                 writer.write_batch(_one_batch(ordered.slice(begin, end - begin)))
-    for number in range(parts):
         give_back()
-        yield _ordered([_batch(path, number) for path in paths])
+        return path
+
+    def whole(number: int) -> Part:
+        give_back()
+        return _ordered([_batch(path, number) for path in paths])
+
+    paths = list(ahead(parted, enumerate(stored)))
+    yield from ahead(whole, range(parts), 1)
 
 
 def _ordered(batches: list[pa.RecordBatch]) -> Part:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -259,7 +259,7 @@ def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
     ).drop("window")
 
 
-@cache
+@lru_cache(1 << 16)
 def decimal(weight: float) -> float:
     """A float32 weight as the float64 that its shortest decimal form names, as a JSON reader sees it."""
     return float(str(np.float32(weight)))

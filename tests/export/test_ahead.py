@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from typing import TYPE_CHECKING
 
 import pytest
 
 from curate.export.ahead import ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_results_come_in_order_however_long_each_takes() -> None:
@@ -25,14 +30,33 @@ def test_one_batch_or_none_needs_no_thread(given: list[int]) -> None:
     ]
 
 
-def test_whoever_is_slow_to_take_is_not_flooded() -> None:
+@pytest.mark.parametrize("many", [1, 2, 3])
+def test_whoever_is_slow_to_take_is_not_flooded(many: int) -> None:
     made: list[int] = []
     most = 0
-    for taken, _ in enumerate(ahead(made.append, range(20)), 1):
+    for taken, _ in enumerate(ahead(made.append, range(20), many), 1):
         time.sleep(0.005)
         most = max(most, len(made) - taken)
-    assert made
-    assert most <= 2
+    assert len(made) == 20
+    assert most == many
+
+
+def test_what_was_given_is_let_go() -> None:
+    class Given:
+        pass
+
+    kept: list[weakref.ref[Given]] = []
+
+    def given() -> Iterator[Given]:
+        for _ in range(10):
+            one = Given()
+            kept.append(weakref.ref(one))
+            yield one
+            del one
+
+    for taken, _ in enumerate(ahead(lambda one: None, given())):
+        time.sleep(0.005)
+        assert sum(ref() is not None for ref in kept) <= 3, taken
 
 
 def test_an_error_comes_in_its_turn_and_no_thread_stays_behind() -> None:
