@@ -14,7 +14,6 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-
 def ahead(make: Callable[[Given], Made], given: Iterable[Given], many: int = 2) -> Iterator[Made]:
     """`map(make, given)`, in its order, with the next ones being made while one is used.
 
