@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
+from errno import EMFILE
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from uuid import uuid4
 from curate import engine as engines
 from curate import manifest as manifests
 from curate.engine import Local
-from curate.errors import CurateError, WorkspaceError, unwritable
+from curate.errors import WorkspaceError, unwritable
 from curate.files import atomic as atomic
 from curate.files import make_folder
 
@@ -391,8 +392,9 @@ def _stage_of(table: str) -> str:
     return TABLES[table].stage
 
 
-def _damaged(path: Path, error: Exception) -> CurateError:
-    hint = PUT_BACK
-    if path.parent.name not in INGESTED:
-        hint = f"delete it and run `curate {_stage_of(path.parent.name)}` again"
+def _damaged(path: Path, error: Exception) -> Exception:
+    if getattr(error, "errno", None) == EMFILE:
+        return error
+    table = path.parent.name
+    hint = PUT_BACK if table in INGESTED else f"delete it and run `curate {_stage_of(table)}` again"
     return WorkspaceError("the shard is damaged", where=path, hint=f"{hint} ({str(error).splitlines()[0]})")

@@ -217,6 +217,25 @@ def test_stopped_at_any_moment_no_worker_stays_and_a_rerun_ends_as_ever(
     assert tree(ws) == tree(whole)
 
 
+def test_no_worker_outlives_an_end_in_the_middle_of_an_item() -> None:
+    code = (
+        "from curate.engine.processes import Processes\n"
+        "for _ in Processes(2).map(len, (bytes(60 << 20) for _ in range(1000))):\n"
+        "    pass\n"
+    )
+    for delay in (0, 0.05, 0.2, 0.5):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+        workers: list[psutil.Process] = []
+        while len(workers) < 2:
+            workers = psutil.Process(process.pid).children()
+        time.sleep(delay)
+        process.kill()
+        assert process.stderr
+        process.stderr.close()  # nobody reads what they say
+        process.wait()
+        assert not psutil.wait_procs(workers, timeout=20)[1]
+
+
 @pytest.mark.parametrize(
     ("groups", "files", "expected"),
     [

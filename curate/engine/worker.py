@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import traceback
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import IO, Any
@@ -29,8 +30,9 @@ def _read(told: IO[bytes], items: SimpleQueue[Any]) -> None:
             items.put(pickle.load(told))
     except (EOFError, pickle.UnpicklingError):  # the end may come in the middle of an item
         os._exit(0)
-    except BaseException:  # nobody would be told otherwise
-        traceback.print_exc()
+    except BaseException:  # nobody would be told otherwise; perhaps nobody listens
+        with suppress(OSError):
+            traceback.print_exc()
         os._exit(1)
 
 
