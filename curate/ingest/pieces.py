@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from curate.ingest.decode import parse_one
 from curate.ingest.groups import convert
 from curate.ingest.table import Shard
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from curate.ingest.inputs import Input
     from curate.workspace import Workspace
+
 
 class Cursor(NamedTuple):
     """Where a piece begins: number of the file, place in it, records seen in all files."""
@@ -61,10 +64,14 @@ def packed(record: Record | Reject) -> Record | Reject | Packed:
 
 
 def unpacked(record: Record | Reject | Packed) -> Record | Reject:
-    """The record that was `packed`."""
+    """The record that was `packed`, whose text was checked when it was read."""
     if not isinstance(record, Packed):
         return record
-    return Record(record.row, record.offset, record.end, parse_one(record.text), record.text)
+    try:
+        value = orjson.loads(record.text)
+    except orjson.JSONDecodeError:  # NaN, or too deep
+        value = parse_one(record.text)
+    return Record(record.row, record.offset, record.end, value, record.text)
 
 
 @dataclass

@@ -65,6 +65,24 @@ def test_shards_have_the_same_bytes_however_many_processes(
     assert len([name for name in found[0] if name.startswith("conversations/part")]) > 20
 
 
+def test_what_only_the_strict_parser_reads_is_the_same_in_a_worker(
+    tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "SHARD_BYTES", 2_000)
+    talk = '"conversations": [{"from": "human", "value": "Hi %d"}, {"from": "gpt", "value": "Hello"}]'
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    odd = ('"x": NaN', '"x": [Infinity, 1e400]', f'"x": {deep}', '"id": "a", "id": "b"', '"x": 1')
+    records = [f"{{{odd[number % 5]}, {talk % number}}}" for number in range(60)]
+    for name, text in (("a.jsonl", "\n".join(records)), ("b.json", f"[{','.join(records)}]")):
+        (tmp_path / name).write_text(text)
+    for count in ("1", "2"):
+        monkeypatch.setenv("CURATE_PROCESSES", count)
+        result = curate.ingest([tmp_path / "a.jsonl", tmp_path / "b.json"], tmp_path / count, quiet=True)
+        assert result.records == result.conversations + sum(result.rejects.values()) == 120
+        assert result.rejects["duplicate_keys"] == 24
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
+
+
 def test_rows_of_a_table_whose_pieces_lie_apart_find_each_other(tmp_path: Path, apart: Path) -> None:
     result = curate.ingest([apart], tmp_path / "ws", columns={"id": "id", "messages": "messages"}, quiet=True)
     assert (result.conversations, result.joined, result.rejects) == (40, 40, {})
